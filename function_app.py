@@ -1,0 +1,69 @@
+"""The triggers, and what they are made of."""
+
+import functools
+import os
+from datetime import UTC, datetime
+
+import azure.functions as func
+
+from shared.pipeline import World, remediate
+from shared.settle import settle
+
+app = func.FunctionApp()
+
+_APP_VERSION = "0.1.0"
+_QUEUE = "signals"
+_STORAGE = "AzureWebJobsStorage"
+
+
+@functools.cache
+def _world() -> World:
+    """The one world of this process, made with the first message: the SDKs behind it are most of a cold start."""
+    from remediations import load_catalogue
+    from shared.azure.arm import ArmClient
+    from shared.azure.clients import Clients
+    from shared.azure.ledger import TableLedger
+    from shared.azure.log import RemediationLog
+    from shared.azure.queue import SignalQueue
+    from shared.domain.settings import read_host_storage, read_settings
+
+    catalogue = load_catalogue()
+    settings = read_settings(os.environ, catalogue)
+    options = settings.operational
+    clients = Clients(options, read_host_storage(os.environ))
+    ledger = TableLedger(clients.ledger())
+    return World(
+        arm=ArmClient(clients.arm(), options.arm_endpoint),
+        ledger=ledger,
+        log=RemediationLog(clients.logs, ledger, options.logs_rule, options.logs_stream),
+        queue=SignalQueue(clients.signals),
+        now=lambda: datetime.now(UTC),
+        settings=settings,
+        catalogue=catalogue,
+        app_version=_APP_VERSION,
+    )
+
+
+@app.function_name("on_resource_change")
+@app.event_grid_trigger(arg_name="event")
+@app.queue_output(arg_name="signals", queue_name=_QUEUE, connection=_STORAGE)
+def on_resource_change(event: func.EventGridEvent, signals: func.Out[str]) -> None:
+    """Event Grid waits 30 seconds and drops what is refused, so the event is only passed on."""
+    from shared.azure.intake import raw_event
+    from shared.domain.signal import fit
+
+    signals.set(fit(raw_event(event)))
+
+
+@app.function_name("remediate")
+@app.queue_trigger(arg_name="message", queue_name=_QUEUE, connection=_STORAGE)
+async def on_signal(message: func.QueueMessage) -> None:
+    """One signal, from reading the resource to the record."""
+    await remediate(message.get_body().decode(errors="replace"), _world())
+
+
+@app.function_name("settle")
+@app.timer_trigger(arg_name="timer", schedule="0 * * * * *")
+async def on_settle(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the binding wants the name
+    """Every minute: what a crash or an outage left open."""
+    await settle(_world())

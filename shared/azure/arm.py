@@ -1,0 +1,87 @@
+"""Azure Resource Manager over raw JSON: typed models would drop the properties that they do not know."""
+
+import json
+from datetime import timedelta
+from typing import Any
+from urllib.parse import quote
+
+from azure.core.rest import AsyncHttpResponse, HttpRequest
+from azure.mgmt.core import AsyncARMPipelineClient
+
+from shared.azure.failures import failure, told_as_failures
+from shared.domain.arm_id import ArmId
+from shared.domain.body import JsonObject, as_object, as_text, at
+from shared.domain.failure import Cause, Refused, TryAgain
+from shared.domain.fix import Fix
+from shared.domain.ports import Receipt
+from shared.patience import patience
+
+# How long a worker waits for an operation that ARM accepted before the signal goes back to the queue.
+_OPERATION = timedelta(seconds=45)
+_ABSENT = frozenset({"arm.http-404", "arm.not-found", "arm.resource-not-found", "arm.resource-group-not-found"})
+_ENDED_WELL = "succeeded"
+_ENDED_BADLY = frozenset({"failed", "canceled"})
+
+
+class ArmClient:
+    """`ports.Arm` over azure-core's ARM pipeline. `client` has no retry policy and a gated transport."""
+
+    def __init__(self, client: AsyncARMPipelineClient[HttpRequest, AsyncHttpResponse], endpoint: str) -> None:
+        self._client = client
+        self._endpoint = endpoint
+
+    async def read(self, target: ArmId, api_version: str) -> JsonObject | None:
+        """The live body; None where there is no such resource. Raises TryAgain or Refused."""
+        try:
+            answer = await self._call(HttpRequest("GET", self._url(target, api_version)))
+        except Refused as refused:
+            if refused.cause.code in _ABSENT:
+                return None
+            raise
+        return _json(answer)
+
+    async def send(self, fix: Fix) -> Receipt:
+        """Sends the fix and waits until ARM says that the operation has ended. Raises TryAgain or Refused."""
+        headers = {"If-Match": fix.if_match} if fix.if_match else {}
+        url = self._url(fix.target, fix.api_version)
+        answer = await self._call(HttpRequest("PATCH", url, json=fix.body, headers=headers), permit=fix)
+        ids = tuple(filter(None, (answer.headers.get("x-ms-request-id"),)))
+        operation = answer.headers.get("Azure-AsyncOperation") or answer.headers.get("Location")
+        if answer.status_code != 202 or operation is None or not operation.startswith(f"{self._endpoint}/"):
+            return Receipt(ids)
+        return Receipt(ids, await self._failure_of(operation))
+
+    async def _failure_of(self, operation: str) -> str | None:
+        """How the operation ended badly; None if it ended well. Raises TryAgain if it has not ended in time."""
+        return await patience(_OPERATION)(self._poll, operation)
+
+    async def _poll(self, operation: str) -> str | None:
+        answer = await self._call(HttpRequest("GET", operation))
+        body = _json(answer) if answer.content else {}
+        status = as_text(body.get("status")).lower()
+        if status in _ENDED_BADLY:
+            return f"the operation {status}: {as_text(at(body, 'error.code'))} {as_text(at(body, 'error.message'))}"
+        # A Location answers 202 until the end, and then with the resource, which has no status of its own.
+        if answer.status_code == 202 or (status and status != _ENDED_WELL and "properties" not in body):
+            after = answer.headers.get("Retry-After", "")
+            seconds = min(int(after), 15) if after.isdecimal() else 0
+            raise TryAgain(Cause("arm.operation-running", "the operation has not ended"), timedelta(seconds=seconds))
+        return None
+
+    def _url(self, target: ArmId, api_version: str) -> str:
+        return f"{self._endpoint}{quote(target.path, safe='/()$')}?api-version={api_version}"
+
+    async def _call(self, request: HttpRequest, **options: Any) -> AsyncHttpResponse:  # noqa: ANN401 - azure-core's own signature
+        async with told_as_failures("arm"):
+            answer = await self._client.send_request(request, **options)
+            content = await answer.read()
+        if answer.status_code >= 400:
+            raise failure("arm", answer.status_code, answer.headers, content)
+        return answer
+
+
+def _json(answer: AsyncHttpResponse) -> JsonObject:
+    try:
+        return as_object(json.loads(answer.content))
+    except (ValueError, RecursionError) as problem:
+        raise TryAgain(Cause("arm.unreadable-answer", "the answer is not JSON")) from problem

@@ -1,0 +1,86 @@
+"""The one factory of Azure clients: each behind the gate, with the SDK's own retries off.
+
+Imported with the first message, not with the app; SDKs that not every message needs are imported by the method that
+makes their client.
+"""
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from azure.core.pipeline.policies import (
+    AsyncHTTPPolicy,
+    HeadersPolicy,
+    RequestIdPolicy,
+    SansIOHTTPPolicy,
+    UserAgentPolicy,
+)
+from azure.core.rest import AsyncHttpResponse, HttpRequest
+from azure.data.tables.aio import TableClient
+from azure.identity.aio import ManagedIdentityCredential
+from azure.mgmt.core import AsyncARMPipelineClient
+from azure.mgmt.core.policies import AsyncARMChallengeAuthenticationPolicy
+
+from shared.azure.gate import Gate, GatedTransport
+from shared.domain.settings import HostStorage, Operational
+
+if TYPE_CHECKING:
+    from azure.monitor.ingestion.aio import LogsIngestionClient
+    from azure.storage.queue.aio import QueueClient
+
+LEDGER_TABLE = "AirlockLedger"
+SIGNALS_QUEUE = "signals"
+# Seconds. Every call is a small request; what takes longer is better tried again.
+_CONNECT, _READ = 5, 30
+
+
+class Clients:
+    """Makes the clients. They live as long as the process; `credential` caches its tokens for all of them."""
+
+    def __init__(self, options: Operational, storage: HostStorage) -> None:
+        self._options = options
+        self._storage = storage
+        self._credential = ManagedIdentityCredential(client_id=options.client_id or None)
+
+    def arm(self) -> AsyncARMPipelineClient[HttpRequest, AsyncHttpResponse]:
+        """Azure Resource Manager; only fixes in mode enforce get through as writes."""
+        endpoint = self._options.arm_endpoint
+        policies: list[AsyncHTTPPolicy[Any, Any] | SansIOHTTPPolicy[Any, Any]] = [
+            RequestIdPolicy(),
+            HeadersPolicy(),
+            UserAgentPolicy(base_user_agent="airlock"),
+            AsyncARMChallengeAuthenticationPolicy(self._credential, f"{endpoint}/.default"),
+        ]
+        return AsyncARMPipelineClient(endpoint, policies=policies, transport=self._transport())
+
+    def ledger(self) -> TableClient:
+        """The ledger's table."""
+        if connection := self._storage.connection:
+            own = self._transport(TableClient.from_connection_string(connection, LEDGER_TABLE).url)
+            return TableClient.from_connection_string(connection, LEDGER_TABLE, transport=own, retry_total=0)
+        own = self._transport(self._storage.tables)
+        return TableClient(
+            self._storage.tables, LEDGER_TABLE, credential=self._credential, transport=own, retry_total=0
+        )
+
+    def signals(self) -> "QueueClient":
+        """The queue of signals, encoded as the Functions host reads it."""
+        from azure.storage.queue import TextBase64EncodePolicy  # noqa: PLC0415 - 250 ms that most messages never need
+        from azure.storage.queue.aio import QueueClient  # noqa: PLC0415 - as above
+
+        options: dict[str, Any] = {"retry_total": 0, "message_encode_policy": TextBase64EncodePolicy()}
+        if connection := self._storage.connection:
+            own = self._transport(QueueClient.from_connection_string(connection, SIGNALS_QUEUE).url)
+            return QueueClient.from_connection_string(connection, SIGNALS_QUEUE, transport=own, **options)
+        own = self._transport(self._storage.queues)
+        return QueueClient(self._storage.queues, SIGNALS_QUEUE, credential=self._credential, transport=own, **options)
+
+    def logs(self) -> "LogsIngestionClient":
+        """The Logs Ingestion endpoint."""
+        from azure.monitor.ingestion.aio import LogsIngestionClient  # noqa: PLC0415 - after the fix, not before it
+
+        own = self._transport(self._options.logs_endpoint)
+        return LogsIngestionClient(self._options.logs_endpoint, self._credential, transport=own, retry_total=0)
+
+    def _transport(self, *own_addresses: str) -> GatedTransport:
+        gate = Gate(frozenset(urlsplit(address).netloc for address in own_addresses))
+        return GatedTransport(gate, connection_timeout=_CONNECT, read_timeout=_READ)

@@ -1,0 +1,155 @@
+"""How the ledger stands in its table: one partition per shard, so that what must change together can.
+
+A shard is the first hex digit of a key's hash. In it stand, by row key: `r|{hash}` the entry, `r|{hash}|a|{hash}`
+one row for every AI resource that names it, `r|{hash}|q` the burst it waits out, `i|{hash}` that its intention is
+open, and `o|{time}|{record id}` a row of the log that is not known to have been sent.
+"""
+
+import hashlib
+import json
+import zlib
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from shared.domain.arm_id import ArmId, parse_arm_id
+from shared.domain.body import JsonObject, as_list, as_object, as_text
+from shared.domain.ledger import Entry, Intention, Version
+from shared.domain.record import GENESIS, Row, record_from_json
+
+type Entity = dict[str, Any]
+
+SHARDS = "0123456789abcdef"
+# A binary property holds 64 KiB (learn.microsoft.com/rest/api/storageservices/, "Understanding the Table service data
+# model", read 2026-11-23).
+_CHUNK = 60 * 1024
+
+
+def _hash(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()[:32]
+
+
+def shard(key: str) -> str:
+    """The partition of an entry."""
+    return _hash(key)[0]
+
+
+def entry_row(key: str) -> str:
+    """The row key of an entry; the rows beside it begin with it."""
+    return f"r|{_hash(key)}"
+
+
+def attachment_row(key: str, owner: ArmId) -> str:
+    """The row key of the note that the owner names the entry's resource."""
+    return f"{entry_row(key)}|a|{_hash(owner.key)}"
+
+
+def quiet_row(key: str) -> str:
+    """The row key of the burst that the entry's resource waits out."""
+    return f"{entry_row(key)}|q"
+
+
+def intention_row(key: str) -> str:
+    """The row key that lists the entry's intention as open."""
+    return f"i|{_hash(key)}"
+
+
+def unsent_row(row: Row) -> str:
+    """The row key of a row that waits to be sent: older ones sort first."""
+    return f"o|{as_text(row.columns.get('TimeGenerated'))}|{row.record_id}"
+
+
+def entry_entity(entry: Entry) -> Entity:
+    """The entry as its row holds it."""
+    state: JsonObject = {
+        "watermark": _iso(entry.watermark),
+        "heldUntil": _iso(entry.held_until),
+        "holder": entry.holder,
+        "head": entry.head,
+        "remembered": [*entry.remembered],
+        "names": [*sorted(entry.names)],
+        "settingsDigest": entry.settings_digest,
+    }
+    own = {"PartitionKey": shard(entry.key), "RowKey": entry_row(entry.key), "Key": entry.key}
+    return own | {"State": json.dumps(state)} | _pack(_intention_json(entry.intention) if entry.intention else None)
+
+
+def read_entry(key: str, entities: Iterable[Mapping[str, Any]]) -> Entry:
+    """The entry that the rows of one key hold; a new one if there are none.
+
+    Raises ValueError or KeyError for rows that `entry_entity` did not write.
+    """
+    rows = {str(entity["RowKey"]): entity for entity in entities}
+    prefix = f"{entry_row(key)}|a|"
+    attached = frozenset(parse_arm_id(str(row["Owner"])) for name, row in rows.items() if name.startswith(prefix))
+    quiet = rows.get(quiet_row(key), {})
+    main = rows.get(entry_row(key))
+    first, last = _time(quiet.get("First")), _time(quiet.get("Last"))
+    if main is None:
+        return Entry(key, attached_to=attached, first_signal=first, last_signal=last)
+    state = as_object(json.loads(str(main["State"])))
+    kept = _unpack(main)
+    return Entry(
+        key=key,
+        watermark=_time(state.get("watermark")),
+        held_until=_time(state.get("heldUntil")),
+        holder=as_text(state.get("holder")),
+        intention=_read_intention(kept) if kept is not None else None,
+        head=as_text(state.get("head")) or GENESIS,
+        remembered=tuple(as_text(name) for name in as_list(state.get("remembered"))),
+        names=frozenset(as_text(name) for name in as_list(state.get("names"))),
+        attached_to=attached,
+        settings_digest=as_text(state.get("settingsDigest")),
+        first_signal=first,
+        last_signal=last,
+        version=Version(str(main.metadata["etag"]), kept is not None),  # type: ignore[attr-defined] # a TableEntity
+    )
+
+
+def row_entity(row: Row) -> Entity:
+    """A row of the log as it waits to be sent."""
+    kept: JsonObject = {"chain": row.chain, "id": row.record_id, "digest": row.digest, "columns": row.columns}
+    return {"PartitionKey": shard(row.chain), "RowKey": unsent_row(row)} | _pack(kept)
+
+
+def read_row(entity: Mapping[str, Any]) -> Row:
+    """The row that `row_entity` wrote. Raises ValueError for anything else."""
+    kept = as_object(_unpack(entity))
+    told = (as_text(kept.get("chain")), as_text(kept.get("id")), as_text(kept.get("digest")))
+    return Row(*told, as_object(kept.get("columns")))
+
+
+def _intention_json(intention: Intention) -> JsonObject:
+    return {
+        "message": intention.message,
+        "begun": intention.begun.isoformat(),
+        "drafts": [draft.as_json() for draft in intention.drafts],
+    }
+
+
+def _read_intention(kept: JsonObject) -> Intention:
+    return Intention(
+        message=as_text(kept.get("message")),
+        begun=datetime.fromisoformat(as_text(kept.get("begun"))),
+        drafts=tuple(record_from_json(as_object(draft)) for draft in as_list(kept.get("drafts"))),
+    )
+
+
+def _pack(value: JsonObject | None) -> Entity:
+    """The value compressed, in as many properties as it takes; none for None."""
+    data = zlib.compress(json.dumps(value).encode()) if value is not None else b""
+    return {f"Data{at // _CHUNK}": data[at : at + _CHUNK] for at in range(0, len(data), _CHUNK)}
+
+
+def _unpack(entity: Mapping[str, Any]) -> JsonObject | None:
+    names = sorted((name for name in entity if name.startswith("Data")), key=lambda name: int(name[4:]))
+    data = b"".join(entity[name] for name in names)
+    return as_object(json.loads(zlib.decompress(data))) if data else None
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
+
+
+def _time(text: object) -> datetime | None:
+    return datetime.fromisoformat(text) if isinstance(text, str) else None

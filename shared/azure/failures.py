@@ -1,0 +1,83 @@
+"""What an Azure error means: another try, or a person. The error code decides, then the status."""
+
+import json
+import re
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
+
+from shared.domain.body import as_object, as_text, at
+from shared.domain.failure import AirlockError, Cause, Refused, TryAgain
+from shared.domain.redact import redact
+
+# Codes whose status would say the opposite. Source: the Azure Resource Manager error table at
+# learn.microsoft.com/azure/azure-resource-manager/troubleshooting/common-deployment-errors, read 2026-11-23.
+_PASSING = frozenset({"accountprovisioningstateinvalid", "requestconflict", "anotheroperationinprogress"})
+_LASTING = frozenset(
+    {
+        "scopelocked",
+        "requestdisallowedbypolicy",
+        "readonlydisabledsubscription",
+        "missingsubscriptionregistration",
+        "subscriptionnotfound",
+    }
+)
+_TRY_AGAIN = frozenset({401, 408, 409, 412, 429})
+_LONGEST_RETRY_AFTER = timedelta(hours=6)
+_WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
+def failure(service: str, status: int, headers: Mapping[str, str], body: bytes) -> AirlockError:
+    """The failure that an HTTP answer of 400 or more spells. `service` begins its reason code (`arm`)."""
+    code, message = _error(body)
+    name = _slug(code) or f"http-{status}"
+    cause = Cause(f"{service}.{name}", redact(f"{status} {code}: {message}", 512), headers.get("x-ms-request-id"))
+    lasting = code.lower() in _LASTING
+    if not lasting and (code.lower() in _PASSING or status in _TRY_AGAIN or status >= 500):
+        return TryAgain(cause, _retry_after(headers))
+    return Refused(cause)
+
+
+@asynccontextmanager
+async def told_as_failures(service: str) -> AsyncIterator[None]:
+    """Within it, what the Azure SDKs raise comes out as TryAgain or Refused."""
+    try:
+        yield
+    except ClientAuthenticationError as error:
+        raise TryAgain(Cause(f"{service}.no-token", redact(error.message, 512))) from error
+    except HttpResponseError as error:
+        if error.status_code is None:
+            raise TryAgain(Cause(f"{service}.unreadable-answer", redact(error.message, 512))) from error
+        headers = getattr(error.response, "headers", {})
+        raise failure(service, error.status_code, headers, _body(error)) from error
+    except AzureError as error:
+        # Neither an answer nor a refusal: the connection failed, timed out or broke off.
+        raise TryAgain(Cause(f"{service}.unreachable", redact(error.message, 512))) from error
+
+
+def _body(error: HttpResponseError) -> bytes:
+    return json.dumps({"error": {"code": error.error.code if error.error else "", "message": error.message}}).encode()
+
+
+def _error(body: bytes) -> tuple[str, str]:
+    try:
+        answer = as_object(json.loads(body))
+    except (ValueError, RecursionError):
+        return "", "the answer is not JSON"
+    told = answer.get("error") or answer.get("odata.error") or answer
+    message = at(told, "message")
+    return as_text(at(told, "code")), as_text(message) or as_text(at(message, "value"))
+
+
+def _slug(code: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", _WORD.sub("-", code).lower()).strip("-")[:64]
+
+
+def _retry_after(headers: Mapping[str, str]) -> timedelta | None:
+    """Retry-After in whole seconds, as ARM sends it; anything else counts as not said."""
+    text = headers.get("Retry-After", "")
+    if not text.isdecimal() or len(text) > 9:
+        return None
+    return min(timedelta(seconds=int(text)), _LONGEST_RETRY_AFTER) or None

@@ -1,0 +1,152 @@
+"""The ledger in Azure Table Storage: one query opens an entry, one transaction changes it."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from azure.core import MatchConditions
+from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
+from azure.data.tables import UpdateMode
+from azure.data.tables.aio import TableClient
+
+from shared.azure.entities import (
+    SHARDS,
+    Entity,
+    attachment_row,
+    entry_entity,
+    entry_row,
+    intention_row,
+    quiet_row,
+    read_entry,
+    read_row,
+    row_entity,
+    shard,
+    unsent_row,
+)
+from shared.azure.failures import told_as_failures
+from shared.domain.arm_id import ArmId
+from shared.domain.ledger import Entry, Intention, Version
+from shared.domain.record import Row
+
+type Operation = tuple[str, Entity] | tuple[str, Entity, dict[str, Any]]
+
+# The service's own limit on one transaction, and on one page of rows to send again.
+_MOST = 100
+
+
+class TableLedger:
+    """`ports.Ledger` over one table. Every method raises TryAgain; Refused where the table may not be used at all."""
+
+    def __init__(self, table: TableClient) -> None:
+        self._table = table
+
+    async def open(self, key: str) -> Entry:
+        """The entry of that key; a new one if there is none."""
+        prefix = entry_row(key)
+        async with told_as_failures("ledger"):
+            return read_entry(key, [entity async for entity in self._range(shard(key), prefix, f"{prefix}~")])
+
+    async def commit(self, entry: Entry, rows: Sequence[Row] = ()) -> Entry:
+        """Writes the entry and the rows that wait to be sent, all or nothing."""
+        operations = [_write(entry), *_list(entry), *(("upsert", row_entity(row)) for row in rows)]
+        async with told_as_failures("ledger"):
+            answers = await self._submit(operations)
+        return _renewed(entry, str(answers[0]["etag"]))
+
+    async def attach(self, owner: ArmId, added: Sequence[str], removed: Sequence[str]) -> None:
+        """Notes, beside the entries of the keys, that the owner names them, or no longer does."""
+        async with told_as_failures("ledger"):
+            for key in added:
+                note = {"PartitionKey": shard(key), "RowKey": attachment_row(key, owner), "Owner": owner.path}
+                await self._table.upsert_entity(note, mode=UpdateMode.REPLACE)
+            for key in removed:
+                await self._table.delete_entity(shard(key), attachment_row(key, owner))
+
+    async def wait_for_quiet(self, key: str, first: datetime, last: datetime) -> None:
+        """Notes beside the entry the oldest and the newest change of the burst it waits out."""
+        note = {"PartitionKey": shard(key), "RowKey": quiet_row(key)}
+        times = {"First": first.isoformat(), "Last": last.isoformat()}
+        async with told_as_failures("ledger"):
+            await self._submit([("upsert", note | times)])
+
+    async def interrupted(self, now: datetime) -> tuple[Intention, ...]:
+        """The intentions whose lease has run out."""
+        found: list[Intention] = []
+        for partition in SHARDS:
+            async with told_as_failures("ledger"):
+                keys = [str(row["Key"]) async for row in self._range(partition, "i|", "i|~")]
+            for key in keys:
+                entry = await self.open(key)
+                if entry.intention and not entry.held_by_another("", now):
+                    found.append(entry.intention)
+        return tuple(found)
+
+    async def unsent(self, before: datetime) -> tuple[Row, ...]:
+        """The rows that were written before then and are not known to have been sent, oldest first."""
+        until = f"o|{before:%Y-%m-%dT%H:%M:%S}"
+        found: list[Row] = []
+        for partition in SHARDS:
+            async with told_as_failures("ledger"):
+                found += [read_row(entity) async for entity in self._range(partition, "o|", until)]
+        return tuple(sorted(found, key=lambda row: str(row.columns["TimeGenerated"])))
+
+    async def strike(self, rows: Sequence[Row]) -> None:
+        """Takes rows that were sent off the list of unsent ones; whoever struck them before is as good."""
+        for partition in SHARDS:
+            own = [row for row in rows if shard(row.chain) == partition]
+            for at in range(0, len(own), _MOST):
+                async with told_as_failures("ledger"):
+                    await self._strike(partition, sorted({unsent_row(row) for row in own[at : at + _MOST]}))
+
+    async def _strike(self, partition: str, names: list[str]) -> None:
+        gone = [("delete", {"PartitionKey": partition, "RowKey": name}) for name in names]
+        try:
+            await self._table.submit_transaction(gone)
+        except HttpResponseError:
+            # One row that is gone already fails the whole transaction; deleting alone passes over it.
+            for name in names:
+                await self._table.delete_entity(partition, name)
+
+    async def _submit(self, operations: Sequence[Operation]) -> list[Any]:
+        try:
+            return await self._table.submit_transaction(operations)
+        except ResourceNotFoundError:
+            await self._create()
+            return await self._table.submit_transaction(operations)
+
+    async def _create(self) -> None:
+        """The deployment makes the table; under Core Tools and Azurite nobody else does."""
+        try:
+            await self._table.create_table()
+        except ResourceExistsError:
+            return
+
+    async def _range(self, partition: str, first: str, until: str) -> AsyncIterator[Any]:
+        wanted = "PartitionKey eq @partition and RowKey ge @first and RowKey lt @until"
+        limits = {"partition": partition, "first": first, "until": until}
+        try:
+            async for entity in self._table.query_entities(wanted, parameters=limits, results_per_page=_MOST):
+                yield entity
+        except ResourceNotFoundError:
+            return  # no table yet: nothing is remembered
+
+
+def _write(entry: Entry) -> Operation:
+    entity = entry_entity(entry)
+    if entry.version is None:
+        return ("create", entity)
+    guard = {"etag": entry.version.etag, "match_condition": MatchConditions.IfNotModified}
+    return ("update", entity, {"mode": UpdateMode.REPLACE} | guard)
+
+
+def _list(entry: Entry) -> list[Operation]:
+    """Lists an intention as open, or strikes it from the list it is known to be on."""
+    listed = {"PartitionKey": shard(entry.key), "RowKey": intention_row(entry.key)}
+    if entry.intention is not None:
+        return [("upsert", listed | {"Key": entry.key})]
+    return [("delete", listed)] if entry.version and entry.version.listed else []
+
+
+def _renewed(entry: Entry, etag: str) -> Entry:
+    return replace(entry, version=Version(etag, entry.intention is not None))

@@ -1,0 +1,87 @@
+"""What is to be done about a finding, and why: pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from shared.domain.drift import Finding, as_fixed
+from shared.domain.exemption import Exemption, exemption
+from shared.domain.guards import NOT_OUR_OWN, Guard, Reads
+from shared.domain.remediation import FixMode
+from shared.domain.resource import Resource
+from shared.domain.settings import Mode, Settings
+
+
+class Verdict(StrEnum):
+    """What a decision comes to."""
+
+    FIX = "fix"
+    AUDIT = "audit"
+    ADVISE = "advise"
+    EXEMPT = "exempt"
+    REFUSED = "refused"
+    NEEDS_APPROVAL = "needs-approval"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A finding with its verdict. `code` is for machines (`guard.custom-subdomain`), `reason` for people."""
+
+    finding: Finding
+    mode: Mode
+    verdict: Verdict
+    code: str
+    reason: str
+
+
+def guards_of(finding: Finding) -> tuple[Guard, ...]:
+    """The guards that the finding's fix has to pass."""
+    return (NOT_OUR_OWN, *finding.rule.guards)
+
+
+def decide(
+    resource: Resource, findings: Iterable[Finding], settings: Settings, reads: Reads, today: date
+) -> tuple[Decision, ...]:
+    """One decision for every finding whose remediation is not off.
+
+    `reads` are the bodies that the findings' guards asked for, by ARM id key.
+    """
+    return tuple(
+        _decide(resource, finding, mode, settings, reads, today)
+        for finding in findings
+        if (mode := settings.mode_of(finding.remediation, finding.rule)) is not Mode.OFF
+    )
+
+
+def _decide(  # noqa: PLR0913, PLR0917 - the decision table in one place, with everything it depends on
+    resource: Resource, finding: Finding, mode: Mode, settings: Settings, reads: Reads, today: date
+) -> Decision:
+    claim = exemption(resource, finding.remediation, today, allowed=settings.operational.exemption_tags)
+    note = _note(claim)
+    if claim is not None and claim.problem is None:
+        return Decision(finding, mode, Verdict.EXEMPT, "exempt.tag", f"exempt by tag: {claim.text}")
+    if finding.rule.mode is FixMode.DETECT_ONLY:
+        return Decision(finding, mode, Verdict.ADVISE, "advise.detect-only", f"a person has to decide this{note}")
+    refusal = _refusal(resource, finding, settings, reads)
+    if mode is Mode.AUDIT:
+        told = f"; a fix would be refused: {refusal[1]}" if refusal else ""
+        why = "settings have problems, so nothing enforces" if settings.problems else "audit mode"
+        return Decision(finding, mode, Verdict.AUDIT, "audit", f"{why}{told}{note}")
+    if refusal:
+        return Decision(finding, mode, Verdict.REFUSED, f"guard.{refusal[0]}", f"{refusal[1]}{note}")
+    if finding.rule.mode is FixMode.APPROVAL:
+        return Decision(finding, mode, Verdict.NEEDS_APPROVAL, "approval.needed", f"a person has to approve this{note}")
+    return Decision(finding, mode, Verdict.FIX, "fix", f"{finding.remediation.title}{note}")
+
+
+def _note(claim: Exemption | None) -> str:
+    return f" (its exemption '{claim.text}' does not count: {claim.problem})" if claim and claim.problem else ""
+
+
+def _refusal(resource: Resource, finding: Finding, settings: Settings, reads: Reads) -> tuple[str, str] | None:
+    after = as_fixed(resource, [finding])
+    for guard in guards_of(finding):
+        if (sentence := guard.check(resource, after, reads, settings.baseline)) is not None:
+            return guard.name, sentence
+    return None

@@ -1,0 +1,146 @@
+"""From what happened to the records that say so: pure, and the only place that fills in a record's columns."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from shared.domain.arm_id import ArmId
+from shared.domain.body import Json, JsonObject, as_object, as_text, same
+from shared.domain.body import at as value_at
+from shared.domain.decision import Decision, Verdict
+from shared.domain.failure import Cause
+from shared.domain.record import Outcome, Record
+from shared.domain.redact import redact
+from shared.domain.resource import Resource
+from shared.domain.signal import Signal, Unreadable
+
+_OUTCOMES = {
+    Verdict.AUDIT: Outcome.AUDITED,
+    Verdict.ADVISE: Outcome.ADVISED,
+    Verdict.EXEMPT: Outcome.EXEMPT,
+    Verdict.REFUSED: Outcome.REFUSED,
+    Verdict.NEEDS_APPROVAL: Outcome.AWAITING_APPROVAL,
+    # What a fix is drafted as before it is made; what came of it is written over this.
+    Verdict.FIX: Outcome.FIX_UNVERIFIED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What every record of this process carries: the app's version and the digest of its settings."""
+
+    app_version: str
+    settings_digest: str
+
+
+def of_signal(  # noqa: PLR0913, PLR0917 - each is a column that only the caller knows
+    signal: Signal, stamp: Stamp, now: datetime, outcome: Outcome, code: str, reason: str, target: ArmId | None = None
+) -> Record:
+    """A record about the signal as a whole. `target` is the resource looked at; None takes the signal's own."""
+    about = target or signal.target
+    return Record(
+        time_generated=now,
+        signal_id=signal.id,
+        signal_kind=signal.kind.value,
+        signal_time=signal.time,
+        operation=signal.operation,
+        actor=signal.actor,
+        actor_ip=signal.actor_ip,
+        correlation_id=signal.correlation_id,
+        resource_tenant_id=signal.tenant_id,
+        subscription_id=about.subscription.lower(),
+        resource_group=about.resource_group or "",
+        resource_id=about.path,
+        resource_type=about.type,
+        outcome=outcome,
+        reason_code=code,
+        reason=redact(reason),
+        total_ms=_ms(now - signal.time),
+        attempt=signal.attempt,
+        app_version=stamp.app_version,
+        settings_digest=stamp.settings_digest,
+        cause=signal.cause,
+    )
+
+
+def of_unreadable(unreadable: Unreadable, stamp: Stamp, now: datetime) -> Record:
+    """The record of a message that names nothing to look at."""
+    return Record(
+        time_generated=now,
+        signal_id=unreadable.id,
+        subscription_id="" if unreadable.subscription == "-" else unreadable.subscription,
+        outcome=Outcome.UNREADABLE,
+        reason_code=unreadable.code,
+        reason=redact(unreadable.text),
+        app_version=stamp.app_version,
+        settings_digest=stamp.settings_digest,
+        cause=unreadable.id or f"{unreadable.text} {unreadable.received.isoformat()}",
+    )
+
+
+def of_decision(signal: Signal, stamp: Stamp, resource: Resource, decision: Decision, began: datetime) -> Record:
+    """The record of a decision, before anything is done about it. `began` is when the resource was read."""
+    finding = decision.finding
+    outcome = _OUTCOMES[decision.verdict]
+    record = of_signal(signal, stamp, began, outcome, decision.code, decision.reason, resource.id)
+    attached: list[Json] = [user.path for user in sorted(resource.attached_to, key=lambda user: user.key)]
+    return replace(
+        record,
+        location=resource.location,
+        remediation=finding.remediation.name,
+        ref=finding.remediation.ref,
+        rule=finding.rule_id,
+        severity=finding.remediation.severity.value,
+        mode=decision.mode.value,
+        changes=[change.as_json() for change in finding.changes],
+        evidence={"attachedTo": attached} if attached else None,
+        controls=list(finding.remediation.controls),
+        detect_ms=_ms(began - signal.time),
+    )
+
+
+def finished(record: Record, now: datetime, fix_time: timedelta | None = None) -> Record:
+    """The record as it is written: with its time and how long everything took."""
+    total = _ms(now - record.signal_time) if record.signal_time else None
+    took = _ms(fix_time) if fix_time is not None else record.fix_ms
+    return replace(record, time_generated=now, total_ms=total, fix_ms=took)
+
+
+def refused(record: Record, cause: Cause) -> Record:
+    """The record of a fix that ARM refused for good."""
+    ids: list[Json] | None = [cause.request_id] if cause.request_id else None
+    return replace(
+        record, outcome=Outcome.REFUSED, reason_code=cause.code, reason=redact(cause.text), arm_request_ids=ids
+    )
+
+
+def applied(record: Record, body: JsonObject | None, request_ids: Iterable[str], failure: str | None) -> Record:
+    """The record of a fix that ARM took. `body` is what a later read showed, `failure` how it ended badly."""
+    ids: list[Json] = list(request_ids)
+    if failure is not None:
+        outcome, code, reason = Outcome.FAILED, "arm.operation-failed", redact(failure)
+    elif body is not None and shows_fix(record, body):
+        outcome, code, reason = Outcome.FIXED, "fixed", record.reason
+    else:
+        reason = "ARM took the fix, but later reads do not show it"
+        outcome, code = Outcome.FIX_UNVERIFIED, "fix.unverified"
+    return replace(record, outcome=outcome, reason_code=code, reason=reason, arm_request_ids=ids)
+
+
+def interrupted(record: Record, body: JsonObject) -> Record:
+    """The record of a fix whose worker did not come back: what the live resource says is what counts."""
+    evidence: JsonObject = {**(record.evidence or {}), "interrupted": True}
+    if shows_fix(record, body):
+        return replace(record, outcome=Outcome.FIXED, reason_code="fixed", evidence=evidence)
+    reason = "the worker was interrupted around the write, and the resource does not show the fix"
+    return replace(record, reason_code="fix.interrupted", reason=reason, evidence=evidence)
+
+
+def shows_fix(record: Record, body: JsonObject) -> bool:
+    """Whether the body has every value that the record's changes want."""
+    wanted = [as_object(change) for change in record.changes or []]
+    return all(same(value_at(body, as_text(change.get("path"))), change.get("desired")) for change in wanted)
+
+
+def _ms(span: timedelta) -> int:
+    return max(0, round(span / timedelta(milliseconds=1)))

@@ -1,0 +1,49 @@
+"""The network rules of a resource, whichever shape its type gives them: who may come in from the public network."""
+
+from shared.domain.baseline import Baseline
+from shared.domain.body import Json, JsonObject, as_list, as_object, as_text
+from shared.domain.ip_ranges import internet_like
+from shared.domain.resource import Resource
+
+_CLOSED = ("disabled", "securedbyperimeter")
+
+
+def is_closed(resource: Resource) -> bool:
+    """Whether nothing comes in from the public network at all, or a network security perimeter decides what does."""
+    return resource.says("properties.publicNetworkAccess", *_CLOSED)
+
+
+def rules(resource: Resource) -> JsonObject:
+    """The object that holds the rules; empty where the type or the resource has none."""
+    return as_object(resource.at(resource.type.firewall)) if resource.type.firewall else {}
+
+
+def ip_rules(resource: Resource) -> list[Json]:
+    """The IP rules as the body has them."""
+    return as_list(rules(resource).get("ipRules"))
+
+
+def wide_ranges(resource: Resource, baseline: Baseline) -> frozenset[str]:
+    """The IP rules that make the firewall as good as open."""
+    return internet_like([ip_value(rule) for rule in ip_rules(resource)], baseline.min_ipv4_prefix)
+
+
+def ip_value(rule: Json) -> str:
+    """The range of one IP rule; empty for a rule without one."""
+    return as_text(as_object(rule).get("value"))
+
+
+def lets_someone_in(resource: Resource) -> bool:
+    """Whether any rule names who may come in: an address, a subnet, a resource."""
+    lists = ("ipRules", "virtualNetworkRules", "resourceAccessRules")
+    return any(as_list(rules(resource).get(name)) for name in lists)
+
+
+def denies_the_rest(resource: Resource) -> bool:
+    """Whether whoever is not named stays out.
+
+    AI Search has no default action: one IP rule denies everybody else, none lets everybody in.
+    """
+    if "defaultAction" in rules(resource):
+        return as_text(rules(resource)["defaultAction"]).casefold() == "deny"
+    return resource.type.firewall == "properties.networkRuleSet" and bool(ip_rules(resource))

@@ -1,0 +1,68 @@
+"""How much of the internet a list of allowed addresses lets in."""
+
+import ipaddress
+from collections.abc import Sequence
+from functools import lru_cache
+
+type Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+# A registry gives no single organisation more than this at once: anything broader is "everybody".
+_MIN_IPV6_PREFIX = 19
+_HALF = 2**31
+
+
+@lru_cache(maxsize=4096)
+def parse_range(text: str) -> Network | None:
+    """The addresses that a firewall entry allows: an address, a CIDR range or `first-last`; None if it is neither.
+
+    A `first-last` entry is read as the smallest CIDR range around it.
+    """
+    first, dash, last = text.strip().partition("-")
+    try:
+        if not dash:
+            return ipaddress.ip_network(first, strict=False)
+        return _around(ipaddress.ip_address(first.strip()), ipaddress.ip_address(last.strip()))
+    except ValueError:
+        return None
+
+
+def _around(
+    first: ipaddress.IPv4Address | ipaddress.IPv6Address, last: ipaddress.IPv4Address | ipaddress.IPv6Address
+) -> Network | None:
+    if first.version != last.version:
+        return None
+    differing = (int(first) ^ int(last)).bit_length()
+    return ipaddress.ip_network((first, first.max_prefixlen - differing), strict=False)
+
+
+def internet_like(texts: Sequence[str], min_ipv4_prefix: int) -> frozenset[str]:
+    """The entries that make the list as good as no list.
+
+    Each range broader than the minimum, each entry that cannot be read, and, while what is left still covers half of
+    all IPv4 addresses (`0.0.0.0/1` and `128.0.0.0/1` cut smaller), the broadest ones of it.
+    """
+    parsed = [(text, parse_range(text)) for text in texts]
+    wide = {text for text, network in parsed if network is None or _is_broad(network, min_ipv4_prefix)}
+    rest = sorted(
+        (
+            (text, network)
+            for text, network in parsed
+            if isinstance(network, ipaddress.IPv4Network) and text not in wide
+        ),
+        key=lambda entry: entry[1].prefixlen,
+    )
+    while rest and _coverage([network for _, network in rest]) >= _HALF:
+        broadest = rest[0][1].prefixlen
+        wide |= {text for text, network in rest if network.prefixlen == broadest}
+        rest = [entry for entry in rest if entry[1].prefixlen > broadest]
+    return frozenset(wide)
+
+
+def _is_broad(network: Network, min_ipv4_prefix: int) -> bool:
+    return network.prefixlen < (min_ipv4_prefix if network.version == 4 else _MIN_IPV6_PREFIX)
+
+
+def _coverage(networks: list[ipaddress.IPv4Network]) -> int:
+    if sum(network.num_addresses for network in networks) < _HALF:
+        return 0  # cannot reach half, whatever the overlaps
+    return sum(network.num_addresses for network in ipaddress.collapse_addresses(networks))

@@ -1,0 +1,108 @@
+"""What Airlock remembers of one resource, and how that changes: pure; the storage stands behind `ports.Ledger`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from shared.domain.arm_id import ArmId
+from shared.domain.record import GENESIS, Record, Row, seal
+
+# ARM is consistent within a session only: a read may show the state of a moment ago.
+GRACE = timedelta(seconds=60)
+# A resource that never becomes quiet is looked at all the same after this.
+LONGEST_UNREST = timedelta(minutes=5)
+# How many record ids an entry remembers, so that a signal delivered again adds no second row.
+_REMEMBERED = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Intention:
+    """A fix that was begun: the signal to come back to, and the records to write once it is known how it ended."""
+
+    message: str
+    begun: datetime
+    drafts: tuple[Record, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """What the storage needs to change an entry: its ETag, and whether the entry is listed as open work."""
+
+    etag: str
+    listed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One resource (or, for records without one, one subscription).
+
+    `watermark` is when the newest finished evaluation began its read. `held_until` and `holder` are the lease.
+    `head` is the digest of the newest row of the chain. `names` are the attachable resources that the body named when
+    it was last read, by key; `attached_to` the AI resources that name this one. `last_signal` is the newest change that
+    waits for the resource to become quiet, `first_signal` the oldest. `version` is None for an entry never written.
+    """
+
+    key: str
+    watermark: datetime | None = None
+    held_until: datetime | None = None
+    holder: str = ""
+    intention: Intention | None = None
+    head: str = GENESIS
+    remembered: tuple[str, ...] = ()
+    names: frozenset[str] = frozenset()
+    attached_to: frozenset[ArmId] = frozenset()
+    settings_digest: str = ""
+    first_signal: datetime | None = None
+    last_signal: datetime | None = None
+    version: Version | None = None
+
+    def covers(self, time: datetime) -> bool:
+        """Whether a finished evaluation began its read so long after the time that it cannot have missed it."""
+        return self.watermark is not None and self.watermark >= time + GRACE
+
+    def awaits_later(self, time: datetime) -> bool:
+        """Whether a later change of the same burst waits in the queue and will be looked at in this one's place."""
+        if self.first_signal is None or self.last_signal is None:
+            return False
+        return time < self.last_signal < self.first_signal + LONGEST_UNREST
+
+    def burst(self, time: datetime) -> tuple[datetime, datetime]:
+        """The oldest and the newest change of the burst that a change at that time belongs to."""
+        first, last = self.first_signal, self.last_signal
+        if first is None or last is None or (self.watermark is not None and self.watermark > last):
+            return time, time
+        return min(first, time), max(last, time)
+
+    def held_by_another(self, worker: str, now: datetime) -> bool:
+        """Whether somebody else's lease is still good."""
+        return self.held_until is not None and self.held_until > now and self.holder != worker
+
+    def intend(self, intention: Intention, worker: str, until: datetime) -> "Entry":
+        """The entry while the worker carries the intention out."""
+        return replace(self, intention=intention, holder=worker, held_until=until)
+
+    def release(self) -> "Entry":
+        """The entry without a lease; an open intention stays open."""
+        return replace(self, holder="", held_until=None)
+
+    def conclude(self, records: Sequence[Record], began: datetime | None) -> tuple["Entry", tuple[Row, ...]]:
+        """The entry once the records are written, and their rows, each chained to the one before.
+
+        A record whose id is remembered is not written again. `began` is when the evaluation behind the records
+        began its read; None leaves the watermark where it is.
+        """
+        head, remembered, rows = self.head, self.remembered, list[Row]()
+        for record in records:
+            if record.record_id not in remembered:
+                rows.append(seal(record, self.key, head))
+                head = rows[-1].digest
+                remembered = (*remembered, record.record_id)[-_REMEMBERED:]
+        marks = [mark for mark in (self.watermark, began) if mark is not None]
+        concluded = replace(
+            self.release(),
+            intention=None,
+            head=head,
+            remembered=remembered,
+            watermark=max(marks, default=None),
+        )
+        return concluded, tuple(rows)

@@ -1,0 +1,222 @@
+"""From a raw queue message to one Signal, or to the reason why there is none."""
+
+import ipaddress
+import json
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from shared.domain.arm_id import ArmId, parse_arm_id
+from shared.domain.body import Json, JsonObject, as_object, as_text, at
+from shared.domain.redact import one_line
+
+_SUBSCRIPTION_EVENTS = "Microsoft.Resources.Resource"
+_NOTIFICATION_EVENTS = "Microsoft.ResourceNotifications.Resources."
+_MOST_ATTEMPTS = 10_000
+_ACTORS = (
+    "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/upn",
+    "http://schemas.microsoft.com/identity/claims/objectidentifier",
+    "appid",
+)
+_ENVELOPE = frozenset(
+    {"specversion", "id", "source", "type", "subject", "time", "topic", "eventType", "eventTime", "dataVersion"}
+)
+# A queue message holds 64 KiB after base64 (learn.microsoft.com/azure/storage/queues/scalability-targets, 2026-11-23).
+_LARGEST = 48 * 1024
+_LONGEST_TEXT = 2048
+
+
+class SignalKind(StrEnum):
+    """Why we look."""
+
+    RESOURCE_CHANGE = "ResourceChange"
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """One reason to look at one resource. Everything but `target` is a claim: recorded, never decided on.
+
+    `cause` is what makes two signals one: a redelivered event has the cause of its first delivery. `time` is when the
+    change happened, never later than when we received it. `raw` is the event as it came, to be put back on the queue.
+    `ticket` is the lease that the signal held when it was put back, empty on its first delivery.
+    """
+
+    kind: SignalKind
+    id: str
+    cause: str
+    time: datetime
+    received: datetime
+    target: ArmId
+    raw: JsonObject
+    operation: str = ""
+    actor: str = ""
+    actor_ip: str = ""
+    correlation_id: str = ""
+    tenant_id: str = ""
+    attempt: int = 1
+    ticket: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A message that names nothing to look at: a reason code, what was wrong, and what could still be read."""
+
+    code: str
+    text: str
+    received: datetime
+    id: str = ""
+    subscription: str = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class _Envelope:
+    """The four attributes that both Event Grid forms have, under one name each."""
+
+    type: str
+    subject: str
+    id: str
+    time: str
+
+
+def parse_message(text: str, received: datetime) -> Signal | Unreadable:
+    """What a queue message says: an Event Grid event, a CloudEvent, or either as `put_back` wrote it.
+
+    Never raises: whatever the text, the answer is a Signal or the reason for none.
+    """
+    try:
+        message: Json = json.loads(text)
+    except (ValueError, RecursionError):
+        return Unreadable("unreadable.json", "the message is not JSON", received)
+    if isinstance(message, list) and len(message) == 1:
+        message = message[0]
+    if not isinstance(message, dict):
+        return Unreadable("unreadable.shape", "the message is not one event", received)
+    again = message.get("airlock")
+    if isinstance(again, dict):
+        attempt = again.get("attempt")
+        first = _time(as_text(again.get("received")), received)
+        found = _signal(as_object(message.get("event")), first)
+        counted = attempt if isinstance(attempt, int) and 1 <= attempt <= _MOST_ATTEMPTS else 1
+        ticket = one_line(as_text(again.get("ticket")), 64)
+        return replace(found, attempt=counted, ticket=ticket) if isinstance(found, Signal) else found
+    return _signal(message, received)
+
+
+def fit(event: JsonObject) -> str:
+    """The event as a queue message. One that no message can hold is cut down to what `parse_message` reads."""
+    text = json.dumps(event, separators=(",", ":"))
+    return text if len(text) <= _LARGEST else json.dumps(_essence(event), separators=(",", ":"))
+
+
+def _essence(event: JsonObject) -> JsonObject:
+    data = as_object(event.get("data"))
+    claims = _claims(data)
+    kept: JsonObject = {
+        name: _short(data.get(name)) for name in ("operationName", "correlationId", "tenantId", "resourceUri")
+    }
+    kept["claims"] = {name: _short(claims.get(name)) for name in (*_ACTORS, "ipaddr")}
+    kept["httpRequest"] = {"clientIpAddress": _short(at(data, "httpRequest.clientIpAddress"))}
+    kept["resourceInfo"] = {"id": _short(at(data, "resourceInfo.id"))}
+    return {name: _short(value) for name, value in event.items() if name in _ENVELOPE} | {"data": kept}
+
+
+def _short(value: Json) -> str:
+    return as_text(value)[:_LONGEST_TEXT]
+
+
+def put_back(signal: Signal, ticket: str = "") -> str:
+    """The message that `parse_message` reads as the same signal, one attempt later, with the lease of that ticket."""
+    again = {"attempt": signal.attempt + 1, "received": signal.received.isoformat(), "ticket": ticket}
+    return json.dumps({"airlock": again, "event": signal.raw}, separators=(",", ":"))
+
+
+def _signal(event: JsonObject, received: datetime) -> Signal | Unreadable:
+    envelope = _envelope(event)
+    if envelope is None:
+        return Unreadable("unreadable.shape", "neither an Event Grid event nor a CloudEvent", received)
+    data = as_object(event.get("data"))
+    if envelope.type.startswith(_NOTIFICATION_EVENTS):
+        named = as_text(at(data, "resourceInfo.id")) or envelope.subject
+    elif envelope.type.startswith(_SUBSCRIPTION_EVENTS):
+        named = envelope.subject or as_text(data.get("resourceUri"))
+    else:
+        text = f"events of type '{one_line(envelope.type, 128)}' say nothing about a resource"
+        return Unreadable("unreadable.event-type", text, received, envelope.id, _subscription(event))
+    try:
+        target = parse_arm_id(named)
+    except ValueError as problem:
+        return Unreadable("unreadable.target", str(problem), received, envelope.id, _subscription(event))
+    claims = _claims(data)
+    return Signal(
+        kind=SignalKind.RESOURCE_CHANGE,
+        id=envelope.id,
+        cause=envelope.id or f"{target.key} {envelope.time}",
+        time=_time(envelope.time, received),
+        received=received,
+        target=target,
+        raw=event,
+        operation=one_line(as_text(data.get("operationName")) or envelope.type),
+        actor=_actor(claims),
+        actor_ip=_address(as_text(at(data, "httpRequest.clientIpAddress")) or as_text(claims.get("ipaddr"))),
+        correlation_id=one_line(as_text(data.get("correlationId")), 64),
+        tenant_id=one_line(as_text(data.get("tenantId")), 64),
+    )
+
+
+def _envelope(event: JsonObject) -> _Envelope | None:
+    names = ("type", "time") if "specversion" in event else ("eventType", "eventTime")
+    kind, subject = as_text(event.get(names[0])), as_text(event.get("subject"))
+    if not kind:
+        return None
+    return _Envelope(kind, subject, one_line(as_text(event.get("id")), 128), as_text(event.get(names[1])))
+
+
+def _claims(data: JsonObject) -> JsonObject:
+    """Claims came as a JSON string in older events, are absent or empty in some."""
+    claims = data.get("claims")
+    if isinstance(claims, str):
+        try:
+            claims = json.loads(claims)
+        except (ValueError, RecursionError):
+            return {}
+    return as_object(claims)
+
+
+def _actor(claims: JsonObject) -> str:
+    """Who is said to have done it, as a person would look them up: name, else object id, else application id.
+
+    `authorization.evidence.principalId` is not used: it names the holder of the role assignment, often a group.
+    """
+    for name in _ACTORS:
+        if value := as_text(claims.get(name)):
+            return one_line(value)
+    return ""
+
+
+def _address(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return ""
+
+
+def _time(text: str, received: datetime) -> datetime:
+    """The moment the text spells, at most `received`: a forged future would hide every change before it."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return received
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    try:
+        return min(moment.astimezone(UTC), received)
+    except OverflowError:
+        return received
+
+
+def _subscription(event: JsonObject) -> str:
+    source = as_text(event.get("topic")) or as_text(event.get("source"))
+    try:
+        return parse_arm_id(source).subscription.lower()
+    except ValueError:
+        return "-"

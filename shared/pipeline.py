@@ -1,0 +1,225 @@
+"""The one order of things: parse, read, evaluate, decide, intend, apply, verify, record."""
+
+import logging
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from shared.domain.arm_id import ArmId
+from shared.domain.body import JsonObject
+from shared.domain.decision import Decision, Verdict, decide, guards_of
+from shared.domain.drafting import Stamp, interrupted, of_decision, of_signal, of_unreadable
+from shared.domain.drift import Finding, evaluate
+from shared.domain.failure import Cause, Refused, TryAgain
+from shared.domain.guards import Reads
+from shared.domain.ledger import Entry
+from shared.domain.ports import Arm, Ledger, Log, Queue
+from shared.domain.private_link import PRIVATE_ENDPOINT_API_VERSION
+from shared.domain.record import Outcome, Record
+from shared.domain.remediation import Catalogue
+from shared.domain.resource import Resource
+from shared.domain.resource_types import ResourceType, judged_ancestor, known_type
+from shared.domain.settings import Mode, Settings
+from shared.domain.signal import Signal, Unreadable, parse_message, put_back
+from shared.fixing import Workbench, carry_out
+from shared.patience import patience
+
+_LOG = logging.getLogger(__name__)
+# How long a worker waits for a resource or a service before the signal goes back to the queue.
+PATIENCE = timedelta(seconds=10)
+_LONGEST_DELAY = timedelta(hours=6)
+_FIRST_DELAY = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Everything outside, and what was decided before the first signal came."""
+
+    arm: Arm
+    ledger: Ledger
+    log: Log
+    queue: Queue
+    now: Callable[[], datetime]
+    settings: Settings
+    catalogue: Catalogue
+    app_version: str
+
+    @property
+    def stamp(self) -> Stamp:
+        """What every record of this process carries."""
+        return Stamp(self.app_version, self.settings.digest)
+
+
+@dataclass(frozen=True, slots=True)
+class _Visit:
+    """One worker's look at one resource for one signal."""
+
+    world: World
+    signal: Signal
+    target: ArmId
+    type: ResourceType
+    ticket: str
+
+
+async def remediate(message: str, world: World) -> None:
+    """Does all that one queue message asks for.
+
+    Returns when the signal has its records, is covered by a later read, or is back in the queue. Raises TryAgain
+    only if not even the queue could take it back: then the host delivers the message again.
+    """
+    if world.settings.mode is Mode.OFF:
+        return
+    parsed = parse_message(message, world.now())
+    ticket = (parsed.ticket if isinstance(parsed, Signal) else "") or uuid.uuid4().hex
+    try:
+        async for attempt in patience(PATIENCE):
+            with attempt:
+                await _once(parsed, ticket, world)
+    except TryAgain as again:
+        _LOG.info("put back: %s", again)
+        if isinstance(parsed, Signal):
+            await world.queue.put(put_back(parsed, ticket), _delay(again, parsed.attempt))
+        else:
+            await world.queue.put(message, _FIRST_DELAY)
+
+
+def _delay(again: TryAgain, attempt: int) -> timedelta:
+    """How long a signal waits in the queue: what the service asked for, at least 5 s, doubled each time up to 6 h."""
+    grown = min(_FIRST_DELAY * 2.0 ** min(attempt - 1, 16), _LONGEST_DELAY)
+    return min(max(grown, again.after or grown), _LONGEST_DELAY)
+
+
+async def _once(parsed: Signal | Unreadable, ticket: str, world: World) -> None:
+    if isinstance(parsed, Unreadable):
+        record = of_unreadable(parsed, world.stamp, world.now())
+        await _record_apart(parsed.subscription, record, world)
+        return
+    target = judged_ancestor(parsed.target)
+    kind = known_type(target.type) if target else None
+    if target is None or kind is None:
+        reason = f"no rule judges resources of type {parsed.target.type}"
+        record = of_signal(parsed, world.stamp, world.now(), Outcome.IGNORED, "ignored.type", reason)
+        await _record_apart(parsed.target.subscription.lower(), record, world)
+        return
+    await _look(_Visit(world, parsed, target, kind, ticket))
+
+
+async def _record_apart(subscription: str, record: Record, world: World) -> None:
+    """A record that belongs to no resource's chain goes into its subscription's."""
+    entry = await world.ledger.open(subscription)
+    await _write(entry, (record,), None, world)
+
+
+async def _look(visit: _Visit) -> None:
+    world, signal = visit.world, visit.signal
+    entry = await world.ledger.open(visit.target.key)
+    if entry.covers(signal.time):
+        return
+    if not await _is_quiet(visit, entry):
+        return
+    now = world.now()
+    if entry.held_by_another(visit.ticket, now):
+        left = entry.held_until - now if entry.held_until else None
+        raise TryAgain(Cause("ledger.held", "another worker is at this resource"), left)
+    began = now
+    try:
+        body = await world.arm.read(visit.target, visit.type.api_version)
+    except Refused as refused:
+        unread = _about(visit, Outcome.REFUSED, refused.cause.code, refused.cause.text)
+        await _write(entry, (*_interrupted(entry, {}), unread), None, world)
+        return
+    if body is None:
+        gone = _about(visit, Outcome.GONE, "gone", "there is no such resource any more")
+        await _write(entry, (*_interrupted(entry, {}), gone), began, world)
+        return
+    await _judge(visit, entry, Resource(visit.target, visit.type, body, entry.attached_to), began)
+
+
+async def _is_quiet(visit: _Visit, entry: Entry) -> bool:
+    """Whether the signal may be looked at now. If not, it waits in the queue, or a later one of its burst does."""
+    world, signal = visit.world, visit.signal
+    if signal.attempt > 1:
+        return not entry.awaits_later(signal.time)
+    rest = signal.time + world.settings.operational.quiet_seconds - world.now()
+    if rest <= timedelta():
+        return True
+    # Queue first: a crash between the two costs one evaluation more, never a signal.
+    await world.queue.put(put_back(signal), rest)
+    await world.ledger.wait_for_quiet(entry.key, *entry.burst(signal.time))
+    return False
+
+
+async def _judge(visit: _Visit, entry: Entry, resource: Resource, began: datetime) -> None:
+    world, settings = visit.world, visit.world.settings
+    if not resource.is_settled:
+        raise TryAgain(Cause("arm.mid-update", f"the resource is {resource.state}"))
+    entry = await _attach(entry, resource, world)
+    if not resource.in_scope:
+        reason = "neither tagged airlock=protect nor used by an AI resource that was seen"
+        ignored = _about(visit, Outcome.IGNORED, "ignored.scope", reason)
+        await _write(entry, (*_interrupted(entry, resource.body), ignored), began, world)
+        return
+    findings = evaluate(resource, world.catalogue, settings.baseline)
+    decisions = decide(resource, findings, settings, await _guard_reads(resource, findings, world), began.date())
+    fixes = [decision for decision in decisions if decision.verdict is Verdict.FIX]
+    records = [
+        *_interrupted(entry, resource.body, fixes),
+        *(_draft(visit, resource, decision, began) for decision in decisions if decision.verdict is not Verdict.FIX),
+    ]
+    if fixes:
+        drafts = [_draft(visit, resource, decision, began) for decision in fixes]
+        bench = Workbench(world.arm, world.ledger, world.now, settings.operational.lease_seconds)
+        entry, made = await carry_out(bench, entry, resource, fixes, drafts, put_back(visit.signal), visit.ticket)
+        records += made
+    if not findings and not records:
+        records.append(_about(visit, Outcome.COMPLIANT, "compliant", "every rule of its type is satisfied"))
+    await _write(entry, records, began, world)
+
+
+def _draft(visit: _Visit, resource: Resource, decision: Decision, began: datetime) -> Record:
+    return of_decision(visit.signal, visit.world.stamp, resource, decision, began)
+
+
+def _about(visit: _Visit, outcome: Outcome, code: str, reason: str) -> Record:
+    return of_signal(visit.signal, visit.world.stamp, visit.world.now(), outcome, code, reason, visit.target)
+
+
+async def _attach(entry: Entry, resource: Resource, world: World) -> Entry:
+    """The entry with what the resource names now; the ledger hears of it only when that changed."""
+    names = frozenset(named.key for named in resource.attachments())
+    if names != entry.names:
+        await world.ledger.attach(resource.id, sorted(names - entry.names), sorted(entry.names - names))
+    return replace(entry, names=names)
+
+
+async def _guard_reads(resource: Resource, findings: Sequence[Finding], world: World) -> Reads:
+    """The bodies that the guards of the findings ask for; None for one that is absent or not ours to see."""
+    wanted: set[ArmId] = set()
+    for finding in findings:
+        if world.settings.mode_of(finding.remediation, finding.rule) is not Mode.OFF:
+            wanted.update(*(guard.reads(resource) for guard in guards_of(finding)))
+    return {target.key: await _read_if_ours(target, world.arm) for target in sorted(wanted, key=lambda id_: id_.key)}
+
+
+async def _read_if_ours(target: ArmId, arm: Arm) -> JsonObject | None:
+    try:
+        return await arm.read(target, PRIVATE_ENDPOINT_API_VERSION)
+    except Refused:
+        return None  # what we may not see, a guard must not count on
+
+
+def _interrupted(entry: Entry, body: JsonObject, fixes: Sequence[Decision] = ()) -> list[Record]:
+    """The records of a fix whose worker did not come back, except where the fix is about to be made again."""
+    if entry.intention is None:
+        return []
+    again = {decision.finding.rule_id for decision in fixes}
+    closed = [interrupted(draft, body) for draft in entry.intention.drafts]
+    return [record for record in closed if record.outcome is Outcome.FIXED or record.rule not in again]
+
+
+async def _write(entry: Entry, records: Sequence[Record], began: datetime | None, world: World) -> None:
+    """Commits the records with the watermark and then sends them: a crash between loses neither."""
+    concluded, rows = entry.conclude(records, began)
+    await world.ledger.commit(concluded, rows)
+    await world.log.deliver(rows)
