@@ -1,6 +1,7 @@
 """The triggers, and what they are made of."""
 
 import functools
+import logging
 import os
 from datetime import UTC, datetime
 
@@ -26,7 +27,10 @@ def _world() -> World:
     from shared.azure.log import RemediationLog
     from shared.azure.queue import SignalQueue
     from shared.domain.settings import read_host_storage, read_settings
+    from shared.turns import Turns
 
+    # The SDKs tell of every request at the level that this app tells of its own doings.
+    logging.getLogger("azure").setLevel(logging.WARNING)
     catalogue = load_catalogue()
     settings = read_settings(os.environ, catalogue)
     options = settings.operational
@@ -41,6 +45,7 @@ def _world() -> World:
         settings=settings,
         catalogue=catalogue,
         app_version=_APP_VERSION,
+        turns=Turns(),
     )
 
 

@@ -48,11 +48,15 @@ async def carry_out(  # noqa: PLR0913, PLR0917 - the hand-over from deciding to 
     intention = Intention(message, begun, tuple(drafts))
     entry = await bench.ledger.commit(entry.intend(intention, ticket, begun + bench.lease))
     answers = await _apply(bench, resource, decisions)
-    taken = [draft for draft in drafts if isinstance(answers[draft.rule], Receipt)]
+    taken = [draft for draft in drafts if _was_taken(answers[draft.rule])]
     body = await _verify(bench, resource, taken) if taken else None
     now = bench.now()
     records = [_ended(draft, answers[draft.rule], body) for draft in drafts]
     return entry, [finished(record, now, now - begun) for record in records]
+
+
+def _was_taken(answer: Receipt | Cause) -> bool:
+    return isinstance(answer, Receipt) and answer.failure is None
 
 
 def _ended(draft: Record, answer: Receipt | Cause, body: JsonObject | None) -> Record:

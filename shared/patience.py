@@ -1,5 +1,6 @@
 """Waiting for what can still succeed: the only place that repeats anything (SDK retries are off)."""
 
+import random
 from datetime import timedelta
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_before_delay
@@ -16,7 +17,9 @@ def patience(budget: timedelta, first: timedelta = timedelta(seconds=0.5)) -> As
     def wait(state: RetryCallState) -> float:
         failure = state.outcome.exception() if state.outcome else None
         asked = failure.after if isinstance(failure, TryAgain) else None
-        grown: float = first.total_seconds() * 2.0 ** (state.attempt_number - 1)
+        # Spread, so that workers that met at one resource do not meet again.
+        spread = random.uniform(0.75, 1.25)  # noqa: S311 - nothing secret
+        grown: float = first.total_seconds() * 2.0 ** (state.attempt_number - 1) * spread
         return max(grown, asked.total_seconds()) if asked else grown
 
     return AsyncRetrying(

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from shared.domain.arm_id import ArmId
 from shared.domain.body import JsonObject
-from shared.domain.decision import Decision, Verdict, decide, guards_of
+from shared.domain.decision import Circumstances, Decision, Verdict, decide, guards_of
 from shared.domain.drafting import Stamp, interrupted, of_decision, of_signal, of_unreadable
 from shared.domain.drift import Finding, evaluate
 from shared.domain.failure import Cause, Refused, TryAgain
@@ -16,7 +16,7 @@ from shared.domain.guards import Reads
 from shared.domain.ledger import Entry
 from shared.domain.ports import Arm, Ledger, Log, Queue
 from shared.domain.private_link import PRIVATE_ENDPOINT_API_VERSION
-from shared.domain.record import Outcome, Record
+from shared.domain.record import Outcome, Record, Row
 from shared.domain.remediation import Catalogue
 from shared.domain.resource import Resource
 from shared.domain.resource_types import ResourceType, judged_ancestor, known_type
@@ -24,6 +24,7 @@ from shared.domain.settings import Mode, Settings
 from shared.domain.signal import Signal, Unreadable, parse_message, put_back
 from shared.fixing import Workbench, carry_out
 from shared.patience import patience
+from shared.turns import Turns
 
 _LOG = logging.getLogger(__name__)
 # How long a worker waits for a resource or a service before the signal goes back to the queue.
@@ -44,6 +45,7 @@ class World:
     settings: Settings
     catalogue: Catalogue
     app_version: str
+    turns: Turns
 
     @property
     def stamp(self) -> Stamp:
@@ -102,38 +104,37 @@ async def _once(parsed: Signal | Unreadable, ticket: str, world: World) -> None:
         record = of_signal(parsed, world.stamp, world.now(), Outcome.IGNORED, "ignored.type", reason)
         await _record_apart(parsed.target.subscription.lower(), record, world)
         return
-    await _look(_Visit(world, parsed, target, kind, ticket))
+    async with world.turns.of(target.key):
+        rows = await _look(_Visit(world, parsed, target, kind, ticket))
+    await world.log.deliver(rows)
 
 
 async def _record_apart(subscription: str, record: Record, world: World) -> None:
     """A record that belongs to no resource's chain goes into its subscription's."""
-    entry = await world.ledger.open(subscription)
-    await _write(entry, (record,), None, world)
+    async with world.turns.of(subscription):
+        entry = await world.ledger.open(subscription)
+        rows = await _commit(entry, (record,), None, world)
+    await world.log.deliver(rows)
 
 
-async def _look(visit: _Visit) -> None:
+async def _look(visit: _Visit) -> tuple[Row, ...]:
+    """Deals with the resource as it is now, and answers the rows that are to be sent."""
     world, signal = visit.world, visit.signal
     entry = await world.ledger.open(visit.target.key)
-    if entry.covers(signal.time):
-        return
-    if not await _is_quiet(visit, entry):
-        return
-    now = world.now()
-    if entry.held_by_another(visit.ticket, now):
-        left = entry.held_until - now if entry.held_until else None
-        raise TryAgain(Cause("ledger.held", "another worker is at this resource"), left)
-    began = now
+    if entry.covers(signal.time) or not await _is_quiet(visit, entry):
+        return ()
+    began = world.now()
+    if entry.held_by_another(visit.ticket, began):
+        raise TryAgain(Cause("ledger.held", "another worker is at this resource"))
     try:
         body = await world.arm.read(visit.target, visit.type.api_version)
     except Refused as refused:
         unread = _about(visit, Outcome.REFUSED, refused.cause.code, refused.cause.text)
-        await _write(entry, (*_interrupted(entry, {}), unread), None, world)
-        return
+        return await _commit(entry, (*_interrupted(entry, {}), unread), None, world)
     if body is None:
         gone = _about(visit, Outcome.GONE, "gone", "there is no such resource any more")
-        await _write(entry, (*_interrupted(entry, {}), gone), began, world)
-        return
-    await _judge(visit, entry, Resource(visit.target, visit.type, body, entry.attached_to), began)
+        return await _commit(entry, (*_interrupted(entry, {}), gone), began, world)
+    return await _judge(visit, entry, Resource(visit.target, visit.type, body, entry.attached_to), began)
 
 
 async def _is_quiet(visit: _Visit, entry: Entry) -> bool:
@@ -150,7 +151,7 @@ async def _is_quiet(visit: _Visit, entry: Entry) -> bool:
     return False
 
 
-async def _judge(visit: _Visit, entry: Entry, resource: Resource, began: datetime) -> None:
+async def _judge(visit: _Visit, entry: Entry, resource: Resource, began: datetime) -> tuple[Row, ...]:
     world, settings = visit.world, visit.world.settings
     if not resource.is_settled:
         raise TryAgain(Cause("arm.mid-update", f"the resource is {resource.state}"))
@@ -158,10 +159,10 @@ async def _judge(visit: _Visit, entry: Entry, resource: Resource, began: datetim
     if not resource.in_scope:
         reason = "neither tagged airlock=protect nor used by an AI resource that was seen"
         ignored = _about(visit, Outcome.IGNORED, "ignored.scope", reason)
-        await _write(entry, (*_interrupted(entry, resource.body), ignored), began, world)
-        return
+        return await _commit(entry, (*_interrupted(entry, resource.body), ignored), began, world)
     findings = evaluate(resource, world.catalogue, settings.baseline)
-    decisions = decide(resource, findings, settings, await _guard_reads(resource, findings, world), began.date())
+    reads = await _guard_reads(resource, findings, world)
+    decisions = decide(resource, findings, Circumstances(settings, reads, entry.history, began))
     fixes = [decision for decision in decisions if decision.verdict is Verdict.FIX]
     records = [
         *_interrupted(entry, resource.body, fixes),
@@ -172,9 +173,20 @@ async def _judge(visit: _Visit, entry: Entry, resource: Resource, began: datetim
         bench = Workbench(world.arm, world.ledger, world.now, settings.operational.lease_seconds)
         entry, made = await carry_out(bench, entry, resource, fixes, drafts, put_back(visit.signal), visit.ticket)
         records += made
+    entry = await _come_back(visit, entry, decisions, began)
     if not findings and not records:
         records.append(_about(visit, Outcome.COMPLIANT, "compliant", "every rule of its type is satisfied"))
-    await _write(entry, records, began, world)
+    return await _commit(entry, records, began, world)
+
+
+async def _come_back(visit: _Visit, entry: Entry, decisions: Sequence[Decision], now: datetime) -> Entry:
+    """Puts the signal back until the first contested fix may be made, unless one waits for that already."""
+    waits = [decision.until for decision in decisions if decision.until is not None]
+    if not waits or (entry.returns is not None and entry.returns > now):
+        return entry
+    until = min(waits)
+    await visit.world.queue.put(put_back(visit.signal, due=until), until - now)
+    return replace(entry, returns=until)
 
 
 def _draft(visit: _Visit, resource: Resource, decision: Decision, began: datetime) -> Record:
@@ -218,8 +230,8 @@ def _interrupted(entry: Entry, body: JsonObject, fixes: Sequence[Decision] = ())
     return [record for record in closed if record.outcome is Outcome.FIXED or record.rule not in again]
 
 
-async def _write(entry: Entry, records: Sequence[Record], began: datetime | None, world: World) -> None:
-    """Commits the records with the watermark and then sends them: a crash between loses neither."""
+async def _commit(entry: Entry, records: Sequence[Record], began: datetime | None, world: World) -> tuple[Row, ...]:
+    """Commits the records with the watermark; only then may their rows be sent, so a crash between loses neither."""
     concluded, rows = entry.conclude(records, began)
     await world.ledger.commit(concluded, rows)
-    await world.log.deliver(rows)
+    return rows

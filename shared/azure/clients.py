@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 
 LEDGER_TABLE = "AirlockLedger"
 SIGNALS_QUEUE = "signals"
+# The clouds with an Azure Resource Manager, and a token audience, of their own (learn.microsoft.com/azure/
+# azure-government/compare-azure-government-global-azure, and the same for China, read 2026-11-23).
+_SOVEREIGN = ("https://management.usgovcloudapi.net", "https://management.chinacloudapi.cn")
+_PUBLIC = "https://management.azure.com"
 # Seconds. Every call is a small request; what takes longer is better tried again.
 _CONNECT, _READ = 5, 30
 
@@ -48,7 +52,7 @@ class Clients:
             RequestIdPolicy(),
             HeadersPolicy(),
             UserAgentPolicy(base_user_agent="airlock"),
-            AsyncARMChallengeAuthenticationPolicy(self._credential, f"{endpoint}/.default"),
+            AsyncARMChallengeAuthenticationPolicy(self._credential, f"{_audience(endpoint)}/.default"),
         ]
         return AsyncARMPipelineClient(endpoint, policies=policies, transport=self._transport())
 
@@ -84,3 +88,7 @@ class Clients:
     def _transport(self, *own_addresses: str) -> GatedTransport:
         gate = Gate(frozenset(urlsplit(address).netloc for address in own_addresses))
         return GatedTransport(gate, connection_timeout=_CONNECT, read_timeout=_READ)
+
+
+def _audience(endpoint: str) -> str:
+    return endpoint if endpoint in _SOVEREIGN else _PUBLIC

@@ -13,7 +13,8 @@ from datetime import datetime
 from typing import Any
 
 from shared.domain.arm_id import ArmId, parse_arm_id
-from shared.domain.body import JsonObject, as_list, as_object, as_text
+from shared.domain.body import Json, JsonObject, as_list, as_object, as_text
+from shared.domain.contest import Attempt
 from shared.domain.ledger import Entry, Intention, Version
 from shared.domain.record import GENESIS, Row, record_from_json
 
@@ -69,6 +70,8 @@ def entry_entity(entry: Entry) -> Entity:
         "remembered": [*entry.remembered],
         "names": [*sorted(entry.names)],
         "settingsDigest": entry.settings_digest,
+        "history": [[attempt.rule, attempt.begun.isoformat()] for attempt in entry.history],
+        "returns": _iso(entry.returns),
     }
     own = {"PartitionKey": shard(entry.key), "RowKey": entry_row(entry.key), "Key": entry.key}
     return own | {"State": json.dumps(state)} | _pack(_intention_json(entry.intention) if entry.intention else None)
@@ -100,10 +103,17 @@ def read_entry(key: str, entities: Iterable[Mapping[str, Any]]) -> Entry:
         names=frozenset(as_text(name) for name in as_list(state.get("names"))),
         attached_to=attached,
         settings_digest=as_text(state.get("settingsDigest")),
+        history=tuple(_read_attempt(as_list(pair)) for pair in as_list(state.get("history"))),
+        returns=_time(state.get("returns")),
         first_signal=first,
         last_signal=last,
         version=Version(str(main.metadata["etag"]), kept is not None),  # type: ignore[attr-defined] # a TableEntity
     )
+
+
+def _read_attempt(pair: list[Json]) -> Attempt:
+    rule, begun = pair
+    return Attempt(as_text(rule), datetime.fromisoformat(as_text(begun)))
 
 
 def row_entity(row: Row) -> Entity:

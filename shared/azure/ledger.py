@@ -24,7 +24,7 @@ from shared.azure.entities import (
     shard,
     unsent_row,
 )
-from shared.azure.failures import told_as_failures
+from shared.azure.failures import own_store
 from shared.domain.arm_id import ArmId
 from shared.domain.ledger import Entry, Intention, Version
 from shared.domain.record import Row
@@ -44,19 +44,19 @@ class TableLedger:
     async def open(self, key: str) -> Entry:
         """The entry of that key; a new one if there is none."""
         prefix = entry_row(key)
-        async with told_as_failures("ledger"):
+        async with own_store("ledger"):
             return read_entry(key, [entity async for entity in self._range(shard(key), prefix, f"{prefix}~")])
 
     async def commit(self, entry: Entry, rows: Sequence[Row] = ()) -> Entry:
         """Writes the entry and the rows that wait to be sent, all or nothing."""
         operations = [_write(entry), *_list(entry), *(("upsert", row_entity(row)) for row in rows)]
-        async with told_as_failures("ledger"):
+        async with own_store("ledger"):
             answers = await self._submit(operations)
         return _renewed(entry, str(answers[0]["etag"]))
 
     async def attach(self, owner: ArmId, added: Sequence[str], removed: Sequence[str]) -> None:
         """Notes, beside the entries of the keys, that the owner names them, or no longer does."""
-        async with told_as_failures("ledger"):
+        async with own_store("ledger"):
             for key in added:
                 note = {"PartitionKey": shard(key), "RowKey": attachment_row(key, owner), "Owner": owner.path}
                 await self._table.upsert_entity(note, mode=UpdateMode.REPLACE)
@@ -67,14 +67,14 @@ class TableLedger:
         """Notes beside the entry the oldest and the newest change of the burst it waits out."""
         note = {"PartitionKey": shard(key), "RowKey": quiet_row(key)}
         times = {"First": first.isoformat(), "Last": last.isoformat()}
-        async with told_as_failures("ledger"):
+        async with own_store("ledger"):
             await self._submit([("upsert", note | times)])
 
     async def interrupted(self, now: datetime) -> tuple[Intention, ...]:
         """The intentions whose lease has run out."""
         found: list[Intention] = []
         for partition in SHARDS:
-            async with told_as_failures("ledger"):
+            async with own_store("ledger"):
                 keys = [str(row["Key"]) async for row in self._range(partition, "i|", "i|~")]
             for key in keys:
                 entry = await self.open(key)
@@ -87,7 +87,7 @@ class TableLedger:
         until = f"o|{before:%Y-%m-%dT%H:%M:%S}"
         found: list[Row] = []
         for partition in SHARDS:
-            async with told_as_failures("ledger"):
+            async with own_store("ledger"):
                 found += [read_row(entity) async for entity in self._range(partition, "o|", until)]
         return tuple(sorted(found, key=lambda row: str(row.columns["TimeGenerated"])))
 
@@ -96,7 +96,7 @@ class TableLedger:
         for partition in SHARDS:
             own = [row for row in rows if shard(row.chain) == partition]
             for at in range(0, len(own), _MOST):
-                async with told_as_failures("ledger"):
+                async with own_store("ledger"):
                     await self._strike(partition, sorted({unsent_row(row) for row in own[at : at + _MOST]}))
 
     async def _strike(self, partition: str, names: list[str]) -> None:
@@ -111,9 +111,11 @@ class TableLedger:
     async def _submit(self, operations: Sequence[Operation]) -> list[Any]:
         try:
             return await self._table.submit_transaction(operations)
-        except ResourceNotFoundError:
-            await self._create()
-            return await self._table.submit_transaction(operations)
+        except HttpResponseError as error:
+            if error.status_code != 404:
+                raise
+        await self._create()
+        return await self._table.submit_transaction(operations)
 
     async def _create(self) -> None:
         """The deployment makes the table; under Core Tools and Azurite nobody else does."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from shared.azure.chunks import chunks
-from shared.azure.failures import told_as_failures
+from shared.azure.failures import own_store
 from shared.azure.ledger import TableLedger
 from shared.domain.failure import AirlockError
 from shared.domain.record import Row
@@ -49,7 +49,7 @@ class RemediationLog:
     async def _send(self, chunk: list[Row]) -> None:
         self._client = self._client or self._connect()
         try:
-            async with told_as_failures("log"):
+            async with own_store("log"):
                 await self._client.upload(self._rule, self._stream, [row.columns for row in chunk])
         except AirlockError as problem:
             _LOG.warning("%d records wait in the ledger: %s", len(chunk), problem)

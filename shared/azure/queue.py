@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from azure.core.exceptions import ResourceNotFoundError
 
-from shared.azure.failures import told_as_failures
+from shared.azure.failures import own_store
 
 if TYPE_CHECKING:
     from azure.storage.queue.aio import QueueClient
@@ -27,7 +27,7 @@ class SignalQueue:
         """Puts a message in, visible after the delay, kept until somebody takes it. Raises TryAgain."""
         self._client = self._client or self._connect()
         hidden = int(min(max(delay, timedelta()), _LONGEST).total_seconds())
-        async with told_as_failures("queue"):
+        async with own_store("queue"):
             try:
                 await self._client.send_message(message, visibility_timeout=hidden, time_to_live=_FOR_EVER)
             except ResourceNotFoundError:

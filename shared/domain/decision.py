@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import datetime
 from enum import StrEnum
 
+from shared.domain.contest import Attempt, contest
 from shared.domain.drift import Finding, as_fixed
 from shared.domain.exemption import Exemption, exemption
 from shared.domain.guards import NOT_OUR_OWN, Guard, Reads
@@ -22,17 +23,36 @@ class Verdict(StrEnum):
     EXEMPT = "exempt"
     REFUSED = "refused"
     NEEDS_APPROVAL = "needs-approval"
+    CONTESTED = "contested"
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A finding with its verdict. `code` is for machines (`guard.custom-subdomain`), `reason` for people."""
+    """A finding with its verdict. `code` is for machines (`guard.custom-subdomain`), `reason` for people.
+
+    `until` is when a contested fix may be made; None for every other verdict.
+    """
 
     finding: Finding
     mode: Mode
     verdict: Verdict
     code: str
     reason: str
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What a decision depends on beside the resource and the finding.
+
+    `reads` are the bodies that the findings' guards asked for, by ARM id key; `history` the fixes that were begun on
+    the resource.
+    """
+
+    settings: Settings
+    reads: Reads
+    history: tuple[Attempt, ...]
+    now: datetime
 
 
 def guards_of(finding: Finding) -> tuple[Guard, ...]:
@@ -40,38 +60,40 @@ def guards_of(finding: Finding) -> tuple[Guard, ...]:
     return (NOT_OUR_OWN, *finding.rule.guards)
 
 
-def decide(
-    resource: Resource, findings: Iterable[Finding], settings: Settings, reads: Reads, today: date
-) -> tuple[Decision, ...]:
-    """One decision for every finding whose remediation is not off.
-
-    `reads` are the bodies that the findings' guards asked for, by ARM id key.
-    """
+def decide(resource: Resource, findings: Iterable[Finding], given: Circumstances) -> tuple[Decision, ...]:
+    """One decision for every finding whose remediation is not off."""
     return tuple(
-        _decide(resource, finding, mode, settings, reads, today)
+        _decide(resource, finding, mode, given)
         for finding in findings
-        if (mode := settings.mode_of(finding.remediation, finding.rule)) is not Mode.OFF
+        if (mode := given.settings.mode_of(finding.remediation, finding.rule)) is not Mode.OFF
     )
 
 
-def _decide(  # noqa: PLR0913, PLR0917 - the decision table in one place, with everything it depends on
-    resource: Resource, finding: Finding, mode: Mode, settings: Settings, reads: Reads, today: date
-) -> Decision:
-    claim = exemption(resource, finding.remediation, today, allowed=settings.operational.exemption_tags)
+def _decide(resource: Resource, finding: Finding, mode: Mode, given: Circumstances) -> Decision:
+    allowed = given.settings.operational.exemption_tags
+    claim = exemption(resource, finding.remediation, given.now.date(), allowed=allowed)
     note = _note(claim)
     if claim is not None and claim.problem is None:
         return Decision(finding, mode, Verdict.EXEMPT, "exempt.tag", f"exempt by tag: {claim.text}")
     if finding.rule.mode is FixMode.DETECT_ONLY:
         return Decision(finding, mode, Verdict.ADVISE, "advise.detect-only", f"a person has to decide this{note}")
-    refusal = _refusal(resource, finding, settings, reads)
+    refusal = _refusal(resource, finding, given)
     if mode is Mode.AUDIT:
         told = f"; a fix would be refused: {refusal[1]}" if refusal else ""
-        why = "settings have problems, so nothing enforces" if settings.problems else "audit mode"
+        why = "settings have problems, so nothing enforces" if given.settings.problems else "audit mode"
         return Decision(finding, mode, Verdict.AUDIT, "audit", f"{why}{told}{note}")
+    return _enforce(finding, given, refusal, note)
+
+
+def _enforce(finding: Finding, given: Circumstances, refusal: tuple[str, str] | None, note: str) -> Decision:
+    mode = Mode.ENFORCE
     if refusal:
         return Decision(finding, mode, Verdict.REFUSED, f"guard.{refusal[0]}", f"{refusal[1]}{note}")
     if finding.rule.mode is FixMode.APPROVAL:
         return Decision(finding, mode, Verdict.NEEDS_APPROVAL, "approval.needed", f"a person has to approve this{note}")
+    if fight := contest(finding.rule_id, given.history, given.now):
+        told = f"fixed {fight.count} times within a day and changed back; the next fix waits until {fight.until:%F %T}Z"
+        return Decision(finding, mode, Verdict.CONTESTED, "contested", f"{told}{note}", fight.until)
     return Decision(finding, mode, Verdict.FIX, "fix", f"{finding.remediation.title}{note}")
 
 
@@ -79,9 +101,9 @@ def _note(claim: Exemption | None) -> str:
     return f" (its exemption '{claim.text}' does not count: {claim.problem})" if claim and claim.problem else ""
 
 
-def _refusal(resource: Resource, finding: Finding, settings: Settings, reads: Reads) -> tuple[str, str] | None:
+def _refusal(resource: Resource, finding: Finding, given: Circumstances) -> tuple[str, str] | None:
     after = as_fixed(resource, [finding])
     for guard in guards_of(finding):
-        if (sentence := guard.check(resource, after, reads, settings.baseline)) is not None:
+        if (sentence := guard.check(resource, after, given.reads, given.settings.baseline)) is not None:
             return guard.name, sentence
     return None

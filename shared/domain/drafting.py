@@ -20,6 +20,7 @@ _OUTCOMES = {
     Verdict.EXEMPT: Outcome.EXEMPT,
     Verdict.REFUSED: Outcome.REFUSED,
     Verdict.NEEDS_APPROVAL: Outcome.AWAITING_APPROVAL,
+    Verdict.CONTESTED: Outcome.CONTESTED,
     # What a fix is drafted as before it is made; what came of it is written over this.
     Verdict.FIX: Outcome.FIX_UNVERIFIED,
 }
@@ -74,7 +75,7 @@ def of_unreadable(unreadable: Unreadable, stamp: Stamp, now: datetime) -> Record
         reason=redact(unreadable.text),
         app_version=stamp.app_version,
         settings_digest=stamp.settings_digest,
-        cause=unreadable.id or f"{unreadable.text} {unreadable.received.isoformat()}",
+        cause=unreadable.cause,
     )
 
 
@@ -82,7 +83,10 @@ def of_decision(signal: Signal, stamp: Stamp, resource: Resource, decision: Deci
     """The record of a decision, before anything is done about it. `began` is when the resource was read."""
     finding = decision.finding
     outcome = _OUTCOMES[decision.verdict]
-    record = of_signal(signal, stamp, began, outcome, decision.code, decision.reason, resource.id)
+    reason = decision.reason
+    if decision.verdict is Verdict.CONTESTED:
+        reason += f"; the last change is claimed by {signal.actor or 'nobody'}"
+    record = of_signal(signal, stamp, began, outcome, decision.code, reason, resource.id)
     attached: list[Json] = [user.path for user in sorted(resource.attached_to, key=lambda user: user.key)]
     return replace(
         record,

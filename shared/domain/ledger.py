@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from shared.domain.arm_id import ArmId
+from shared.domain.contest import Attempt, remembered
 from shared.domain.record import GENESIS, Record, Row, seal
 
 # ARM is consistent within a session only: a read may show the state of a moment ago.
@@ -38,7 +39,8 @@ class Entry:
 
     `watermark` is when the newest finished evaluation began its read. `held_until` and `holder` are the lease.
     `head` is the digest of the newest row of the chain. `names` are the attachable resources that the body named when
-    it was last read, by key; `attached_to` the AI resources that name this one. `last_signal` is the newest change that
+    it was last read, by key; `attached_to` the AI resources that name this one. `history` are the fixes that were
+    begun, `returns` is when the message of a contested fix comes back. `last_signal` is the newest change that
     waits for the resource to become quiet, `first_signal` the oldest. `version` is None for an entry never written.
     """
 
@@ -52,6 +54,8 @@ class Entry:
     names: frozenset[str] = frozenset()
     attached_to: frozenset[ArmId] = frozenset()
     settings_digest: str = ""
+    history: tuple[Attempt, ...] = ()
+    returns: datetime | None = None
     first_signal: datetime | None = None
     last_signal: datetime | None = None
     version: Version | None = None
@@ -79,7 +83,9 @@ class Entry:
 
     def intend(self, intention: Intention, worker: str, until: datetime) -> "Entry":
         """The entry while the worker carries the intention out."""
-        return replace(self, intention=intention, holder=worker, held_until=until)
+        begun = (Attempt(draft.rule, intention.begun) for draft in intention.drafts)
+        history = (*remembered(self.history, intention.begun), *begun)
+        return replace(self, intention=intention, holder=worker, held_until=until, history=history)
 
     def release(self) -> "Entry":
         """The entry without a lease; an open intention stays open."""
@@ -91,18 +97,18 @@ class Entry:
         A record whose id is remembered is not written again. `began` is when the evaluation behind the records
         began its read; None leaves the watermark where it is.
         """
-        head, remembered, rows = self.head, self.remembered, list[Row]()
+        head, known, rows = self.head, self.remembered, list[Row]()
         for record in records:
-            if record.record_id not in remembered:
+            if record.record_id not in known:
                 rows.append(seal(record, self.key, head))
                 head = rows[-1].digest
-                remembered = (*remembered, record.record_id)[-_REMEMBERED:]
+                known = (*known, record.record_id)[-_REMEMBERED:]
         marks = [mark for mark in (self.watermark, began) if mark is not None]
         concluded = replace(
             self.release(),
             intention=None,
             head=head,
-            remembered=remembered,
+            remembered=known,
             watermark=max(marks, default=None),
         )
         return concluded, tuple(rows)

@@ -28,6 +28,7 @@ class Outcome(StrEnum):
     EXEMPT = "Exempt"
     REFUSED = "Refused"
     AWAITING_APPROVAL = "AwaitingApproval"
+    CONTESTED = "Contested"
     COMPLIANT = "Compliant"
     GONE = "Gone"
     IGNORED = "Ignored"

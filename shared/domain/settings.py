@@ -229,6 +229,7 @@ class HostStorage:
     Either `connection` (a connection string, as Core Tools and Azurite use) or the addresses of the services.
     """
 
+    account: str = ""
     tables: str = ""
     queues: str = ""
     connection: str = field(default="", repr=False)
@@ -247,7 +248,7 @@ def read_host_storage(environment: Mapping[str, str]) -> HostStorage:
         default = f"https://{account}.{service}.core.windows.net" if account else ""
         return environment.get(f"{prefix}__{service}ServiceUri", default)
 
-    return HostStorage(address("table"), address("queue"), environment.get(prefix, ""))
+    return HostStorage(account, address("table"), address("queue"), environment.get(prefix, ""))
 
 
 def _host_resources(environment: Mapping[str, str]) -> frozenset[str]:
@@ -257,4 +258,4 @@ def _host_resources(environment: Mapping[str, str]) -> frozenset[str]:
     parts = (part.partition("=") for part in storage.connection.split(";"))
     named = {value for name, _, value in parts if name == "AccountName"}
     site = environment.get("WEBSITE_SITE_NAME", "")
-    return frozenset(name.lower() for name in {*hosts, *named, site} if name)
+    return frozenset(name.lower() for name in {storage.account, *hosts, *named, site} if name)

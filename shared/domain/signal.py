@@ -1,5 +1,6 @@
 """From a raw queue message to one Signal, or to the reason why there is none."""
 
+import hashlib
 import ipaddress
 import json
 from dataclasses import dataclass, replace
@@ -59,13 +60,17 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A message that names nothing to look at: a reason code, what was wrong, and what could still be read."""
+    """A message that names nothing to look at: a reason code, what was wrong, and what could still be read.
+
+    `cause` is the same for the same message, however often it comes.
+    """
 
     code: str
     text: str
     received: datetime
     id: str = ""
     subscription: str = "-"
+    cause: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +88,13 @@ def parse_message(text: str, received: datetime) -> Signal | Unreadable:
 
     Never raises: whatever the text, the answer is a Signal or the reason for none.
     """
+    parsed = _parse(text, received)
+    if isinstance(parsed, Unreadable):
+        return replace(parsed, cause=hashlib.sha256(text.encode(errors="replace")).hexdigest())
+    return parsed
+
+
+def _parse(text: str, received: datetime) -> Signal | Unreadable:
     try:
         message: Json = json.loads(text)
     except (ValueError, RecursionError):
@@ -97,8 +109,13 @@ def parse_message(text: str, received: datetime) -> Signal | Unreadable:
         first = _time(as_text(again.get("received")), received)
         found = _signal(as_object(message.get("event")), first)
         counted = attempt if isinstance(attempt, int) and 1 <= attempt <= _MOST_ATTEMPTS else 1
+        if isinstance(found, Unreadable):
+            return found
         ticket = one_line(as_text(again.get("ticket")), 64)
-        return replace(found, attempt=counted, ticket=ticket) if isinstance(found, Signal) else found
+        # Not looked at before it is due, so a read that began before does not cover it.
+        due = as_text(again.get("due"))
+        time = max(found.time, _time(due, received)) if due else found.time
+        return replace(found, time=time, attempt=counted, ticket=ticket)
     return _signal(message, received)
 
 
@@ -124,9 +141,14 @@ def _short(value: Json) -> str:
     return as_text(value)[:_LONGEST_TEXT]
 
 
-def put_back(signal: Signal, ticket: str = "") -> str:
-    """The message that `parse_message` reads as the same signal, one attempt later, with the lease of that ticket."""
+def put_back(signal: Signal, ticket: str = "", due: datetime | None = None) -> str:
+    """The message that `parse_message` reads as the same signal, one attempt later, with the lease of that ticket.
+
+    With `due` it asks for a look after that time, whatever was looked at before.
+    """
     again = {"attempt": signal.attempt + 1, "received": signal.received.isoformat(), "ticket": ticket}
+    if due is not None:
+        again["due"] = due.isoformat()
     return json.dumps({"airlock": again, "event": signal.raw}, separators=(",", ":"))
 
 

@@ -1,0 +1,174 @@
+"""The whole local Azure: every service on its own loopback port, one estate, one app."""
+
+import ssl
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from uuid import uuid4
+
+from aiohttp import ClientSession, TCPConnector, web
+from azure.core.pipeline.transport import AioHttpTransport
+from azure.storage.queue.aio import QueueServiceClient
+
+from local.arm.estate import Estate
+from local.arm.service import ArmConfig, ArmService
+from local.certificate import Certificate
+from local.credential import FixedToken
+from local.event_grid import Delivery, EventGrid
+from local.faults import Faults
+from local.host.host import FunctionsHost
+from local.host.log import LogLine
+from local.identity import PATH as IDENTITY_PATH
+from local.identity import IdentityService, Principal
+from local.logs import LogsService
+from local.storage import queues, tables
+from local.storage.database import Database
+
+type Body = dict[str, object]
+
+ACCOUNT = "stairlock"
+# A request that hangs on purpose is not waited for.
+_SHUTDOWN_SECONDS = 0.2
+RULE_ID = "dcr-00000000000000000000000000000000"
+TENANT = "99999999-8888-7777-6666-555555555555"
+APP = Principal("a1a1a1a1-0000-4000-8000-000000000001", "a1a1a1a1-0000-4000-8000-0000000000ff", TENANT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is rehearsed.
+
+    `app_directory` holds the function app; `webhook` names its function that Event Grid calls. `settings` are the
+    app settings beside those that say where the services are. `stream` is the log's stream, `columns` its table.
+    `workers` is how many worker processes the host keeps.
+    """
+
+    app_directory: Path
+    webhook: str
+    settings: Mapping[str, str]
+    stream: str
+    columns: Mapping[str, str]
+    estate: Sequence[Body]
+    arm: ArmConfig = field(default_factory=ArmConfig)
+    delivery: Delivery = field(default_factory=Delivery)
+    faults: Faults = field(default_factory=Faults)
+    workers: int = 1
+    timers: bool = False
+
+
+class LocalAzure:
+    """Runs the plan while it is entered.
+
+    `arm`, `logs`, `grid` and `host` are the parts. `on_event` and `on_log` hear of every event that Event Grid is
+    given and of every line that the host or the app logs.
+    """
+
+    arm: ArmService
+    logs: LogsService
+    grid: EventGrid
+    host: FunctionsHost
+
+    def __init__(
+        self,
+        plan: Plan,
+        on_event: Callable[[Body], None] | None = None,
+        on_log: Callable[[LogLine], None] | None = None,
+    ) -> None:
+        self._plan = plan
+        self._on_event = on_event
+        self._on_log = on_log
+        self._run = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as run:
+            await self._start(run)
+            self._run = run.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._run.aclose()
+
+    async def publish(self, event: Body) -> None:
+        """Gives Event Grid an event."""
+        if self._on_event is not None:
+            self._on_event(event)
+        await self.grid.publish(event)
+
+    async def finish(self, timeout: float) -> None:  # noqa: ASYNC109 - told on to the host, which names what is open
+        """Waits until every event is delivered and every signal done, those that wait for their time included.
+
+        Raises TimeoutError after `timeout` seconds.
+        """
+        await self.grid.drain()
+        await self.host.wait_idle(timeout, hidden=True)
+        await self.grid.drain()
+        await self.host.wait_idle(timeout, hidden=True)
+
+    async def _start(self, run: AsyncExitStack) -> None:
+        plan = self._plan
+        directory = Path(run.enter_context(tempfile.TemporaryDirectory(prefix="airlock-")))
+        self.certificate = Certificate.issue(directory)
+        database = Database(directory / "storage.db", lambda: datetime.now(UTC))
+        run.callback(database.close)
+        self.arm = ArmService(Estate(plan.estate), time.time, plan.faults, self.publish, plan.arm)
+        self.logs = LogsService(RULE_ID, {plan.stream: plan.columns}, time.time, plan.faults)
+        header = uuid4().hex
+        identity = IdentityService([APP], header, time.time)
+        tls = self.certificate.server
+        self.arm_url = await _serve(run, self.arm.application(), tls)
+        queues_url = f"{await _serve(run, queues.application(database, ACCOUNT), tls)}/{ACCOUNT}"
+        self.environment = {
+            **plan.settings,
+            "IDENTITY_ENDPOINT": await _serve(run, identity.application(), None) + IDENTITY_PATH,
+            "IDENTITY_HEADER": header,
+            "SSL_CERT_FILE": str(self.certificate.ca_file),
+            "REQUESTS_CA_BUNDLE": str(self.certificate.ca_file),
+            "AzureWebJobsStorage__accountName": ACCOUNT,
+            "AzureWebJobsStorage__queueServiceUri": queues_url,
+            "AzureWebJobsStorage__tableServiceUri": (
+                f"{await _serve(run, tables.application(database, ACCOUNT), tls)}/{ACCOUNT}"
+            ),
+            "AIRLOCK_ARM_ENDPOINT": self.arm_url,
+            "AIRLOCK_LOGS_ENDPOINT": await _serve(run, self.logs.application(), tls),
+            "AIRLOCK_LOGS_RULE": RULE_ID,
+        }
+        self.host = await run.enter_async_context(self._functions_host(queues_url))
+        webhook = f"{self.host.url}/runtime/webhooks/EventGrid?functionName={plan.webhook}&code={self.host.system_key}"
+        self.grid = await run.enter_async_context(EventGrid(webhook, plan.delivery))
+
+    def _functions_host(self, queues_url: str) -> FunctionsHost:
+        tls = self.certificate.client
+
+        def connect() -> QueueServiceClient:
+            # With connection_verify, azure-core would make a new TLS context, and so a new connection, per request.
+            transport = AioHttpTransport(session=ClientSession(connector=TCPConnector(ssl=tls)))
+            return QueueServiceClient(queues_url, credential=FixedToken(), transport=transport)
+
+        plan = self._plan
+        return FunctionsHost(
+            plan.app_directory,
+            self.environment,
+            connect,
+            workers=plan.workers,
+            log=self._on_log,
+            timers=plan.timers,
+        )
+
+
+async def _serve(run: AsyncExitStack, app: web.Application, tls: ssl.SSLContext | None) -> str:
+    """Serves the application until the stack is left, and answers its address."""
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
+    await runner.setup()
+    run.push_async_callback(runner.cleanup)
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
+    await site.start()
+    port: int = runner.addresses[0][1]
+    return f"{'https' if tls else 'http'}://127.0.0.1:{port}"

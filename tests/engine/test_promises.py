@@ -1,0 +1,365 @@
+"""The promises of the design that this code base already keeps, each through the real runtime and a simulated ARM."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+
+from local.arm.service import ArmConfig
+from local.contoso import GROUP, HUB, write_event
+from local.event_grid import Delivery
+from local.faults import Fault
+from tests.engine.running import Running, account, airlock, assert_chained, storage
+
+COGNITIVE = ("AIR-001/cognitive-accounts", "AIR-002/cognitive-accounts", "AIR-003/cognitive-accounts")
+
+
+class TestNothingLost:
+    """Promise 1."""
+
+    async def test_what_cannot_be_read_is_recorded_and_what_follows_it_is_fixed(self) -> None:
+        bad = storage()
+        event = write_event(bad, datetime.now(UTC))
+        strange = [
+            "",
+            "{",
+            "[]",
+            "null",
+            "[1, 2]",
+            json.dumps("x" * 20_000),
+            json.dumps({"eventType": 7}),
+            json.dumps(event | {"eventType": "Contoso.Invented"}),
+            json.dumps(event | {"subject": None, "data": None}),
+            json.dumps(event | {"subject": "/subscriptions/../x"}),
+            json.dumps(event | {"id": None, "eventTime": 12, "data": {"claims": "{broken"}}),
+        ]
+        async with airlock([bad]) as running:
+            await running.queue(*strange)
+            await running.change(bad)
+            # The last of them names its resource well enough.
+            assert running.outcomes()["Unreadable"] == len(strange) - 1
+            assert running.by_rule(bad)["AIR-004/storage"] == "Fixed"
+            assert running.live(bad)["minimumTlsVersion"] == "TLS1_2"
+            assert_chained(running.azure.logs.rows)
+
+    async def test_a_signal_outlives_an_azure_that_is_down(self) -> None:
+        bad = storage()
+        async with airlock([bad], Fault(service="arm", status=503, times=None)) as running:
+            await running.azure.publish(write_event(bad, datetime.now(UTC)))
+            await _until(lambda: any("put back" in line.message for line in running.logged))
+            assert not running.records(bad)
+            running.faults.clear()
+            await running.finish()
+            assert running.by_rule(bad)["AIR-004/storage"] == "Fixed"
+
+    async def test_a_change_of_a_child_is_a_reason_to_look_at_its_parent(self) -> None:
+        bad = account()
+        child = {"id": f"{bad['id']}/deployments/gpt", "name": "gpt", "type": f"{bad['type']}/deployments"}
+        async with airlock([bad, child]) as running:
+            await running.change(child)
+            assert running.live(bad)["publicNetworkAccess"] == "Disabled"
+
+    async def test_a_resource_that_is_no_business_of_ours_is_ignored_with_a_reason(self) -> None:
+        machine = {"id": f"{GROUP}/Microsoft.Compute/virtualMachines/vm", "name": "vm", "type": "x"}
+        untied = storage("stother", tags={})
+        async with airlock([untied]) as running:
+            await running.change(machine, untied)
+            codes = {str(row["ReasonCode"]) for row in running.records() if row["Outcome"] == "Ignored"}
+            assert codes == {"ignored.type", "ignored.scope"}
+            assert not running.writes()
+
+    async def test_a_resource_that_went_before_its_event_came_is_gone(self) -> None:
+        gone = account("gone")
+        async with airlock([account("other")]) as running:
+            await running.change(gone)
+            assert running.outcomes() == {"Gone": 1}
+
+
+class TestNoFixWithoutARecord:
+    """Promise 2."""
+
+    async def test_a_worker_that_dies_after_the_write_leaves_a_fix_that_is_recorded_all_the_same(self) -> None:
+        bad = storage()
+        slow = Fault(kind="hang", service="arm", method="GET", path_contains="stdata", skip=1, seconds=30)
+        async with airlock([bad], slow) as running:
+            await running.azure.publish(write_event(bad, datetime.now(UTC)))
+            await _until(lambda: len(running.writes(bad)) == 1)
+            await running.azure.host.kill_worker()
+            await running.finish()
+            fixed = [row for row in running.records(bad) if row["Outcome"] == "Fixed"]
+            assert [row["Rule"] for row in fixed] == ["AIR-004/storage"]
+            assert fixed[0]["Evidence"] == {"interrupted": True}
+            assert len(running.writes(bad)) == 1
+            assert_chained(running.azure.logs.rows)
+
+    async def test_a_worker_that_dies_before_the_write_is_followed_by_one_that_makes_it(self) -> None:
+        bad = storage()
+        slow = Fault(kind="hang", service="arm", method="PATCH", seconds=30)
+        async with airlock([bad], slow) as running:
+            await running.azure.publish(write_event(bad, datetime.now(UTC)))
+            await _until(lambda: running.faults.done["hang"] == 1)
+            await running.azure.host.kill_worker()
+            await running.finish()
+            assert running.by_rule(bad)["AIR-004/storage"] == "Fixed"
+            assert running.live(bad)["minimumTlsVersion"] == "TLS1_2"
+
+    async def test_settle_brings_back_a_fix_whose_message_is_lost_too(self) -> None:
+        bad = storage()
+        slow = Fault(kind="hang", service="arm", method="GET", path_contains="stdata", skip=1, seconds=30)
+        async with airlock([bad], slow) as running:
+            await running.azure.publish(write_event(bad, datetime.now(UTC)))
+            await _until(lambda: len(running.writes(bad)) == 1)
+            await running.clear_queue()
+            await running.azure.host.kill_worker()
+            await running.azure.host.wait_idle(30)
+            assert not running.records(bad)
+            await _until_settled(running, lambda: bool(running.records(bad)))
+            assert running.by_rule(bad)["AIR-004/storage"] == "Fixed"
+
+    async def test_a_log_that_is_down_stops_no_fix_and_gets_the_record_later_as_it_was(self) -> None:
+        bad = storage()
+        async with airlock([bad], Fault(service="logs", status=503, times=None)) as running:
+            await running.change(bad)
+            assert running.live(bad)["minimumTlsVersion"] == "TLS1_2"
+            assert not running.azure.logs.rows
+            running.faults.clear()
+            await _until_settled(running, lambda: "Fixed" in running.outcomes(bad))
+            assert_chained(running.azure.logs.rows)
+
+
+class TestNeverTwice:
+    """Promise 3, for fixes that are states."""
+
+    async def test_an_event_that_comes_four_times_makes_one_write(self) -> None:
+        bad = storage()
+        event = write_event(bad, datetime.now(UTC))
+        async with airlock([bad]) as running:
+            for _ in range(4):
+                await running.azure.publish(event)
+            await running.finish()
+            assert len(running.writes(bad)) == 1
+            assert [row["Rule"] for row in running.records(bad) if row["Outcome"] == "Fixed"] == ["AIR-004/storage"]
+            assert_chained(running.azure.logs.rows)
+
+    async def test_two_workers_on_one_resource_make_one_write(self) -> None:
+        bad = account()
+        async with airlock([bad], workers=2, delivery=Delivery(duplicates=5, reordered=True)) as running:
+            await running.change(*[bad] * 4)
+            assert len(running.writes(bad)) == 1
+            assert sum(row["Outcome"] == "Fixed" for row in running.records(bad)) == len(COGNITIVE)
+
+    async def test_the_event_of_our_own_write_makes_none(self) -> None:
+        bad = account()
+        async with airlock([bad]) as running:
+            await running.change(bad)
+            assert running.own_events()
+            assert len(running.writes(bad)) == 1
+            assert running.by_rule(bad)[""] == "Compliant"
+
+    async def test_all_fixes_of_one_look_are_one_request(self) -> None:
+        bad = account()
+        async with airlock([bad]) as running:
+            await running.change(bad)
+            assert len(running.writes(bad)) == 1
+            assert {running.by_rule(bad)[rule] for rule in COGNITIVE} == {"Fixed"}
+
+
+class TestAuditWritesNothing:
+    """Promise 4."""
+
+    @pytest.mark.parametrize("mode", ["audit", "off"])
+    async def test_from_no_entry_point(self, mode: str) -> None:
+        estate = [account(), storage()]
+        async with airlock(estate, mode=mode) as running:
+            await running.change(*estate)
+            await running.queue(*(json.dumps(write_event(resource, datetime.now(UTC))) for resource in estate))
+            await running.finish()
+            await running.azure.host.run_timer("settle")
+            await running.finish()
+            assert not running.writes()
+            assert set(running.outcomes()) == ({"Audited"} if mode == "audit" else set())
+
+    async def test_off_wins_over_every_switch(self) -> None:
+        async with airlock([storage()], mode="off", settings={"AIRLOCK_ENFORCE_TLS": "enforce"}) as running:
+            await running.change(storage())
+            assert not running.writes()
+            assert not running.azure.arm.requests
+
+    @pytest.mark.parametrize(
+        "wrong", [{"AIRLOCK_ENFORCE_TSL": "enforce"}, {"AIRLOCK_ENFORCE_TLS": "yes"}, {"AIRLOCK_MIN_IPV4_PREFIX": "33"}]
+    )
+    async def test_with_a_setting_that_nobody_understands_nothing_enforces(self, wrong: dict[str, str]) -> None:
+        bad = storage()
+        async with airlock([bad], settings=wrong) as running:
+            await running.change(bad)
+            await running.azure.host.run_timer("settle")
+            assert not running.writes()
+            assert running.outcomes(bad) == {"Audited": 1}
+            told = [row for row in running.records() if row["Outcome"] == "SettingsChanged"]
+            assert [name in str(told[0]["Reason"]) for name in wrong] == [True]
+
+    async def test_a_switch_turns_one_remediation_on(self) -> None:
+        estate = [account(), storage(allowSharedKeyAccess=True)]
+        on = {"AIRLOCK_ENFORCE_TLS": "enforce", "AIRLOCK_DISABLE_LOCAL_AUTHENTICATION_STORAGE": "off"}
+        async with airlock(estate, mode="audit", settings=on) as running:
+            await running.change(*estate)
+            assert running.by_rule(estate[1]) | {"": ""} == {"AIR-004/storage": "Fixed", "": ""}
+            assert set(running.outcomes(estate[0])) == {"Audited"}
+
+
+class TestNeverCutsTheWireBlindly:
+    """Promise 7."""
+
+    async def test_without_a_way_in_nothing_is_closed(self) -> None:
+        alone = account(link=False)
+        async with airlock([alone]) as running:
+            await running.change(alone)
+            assert running.live(alone)["publicNetworkAccess"] == "Enabled"
+            assert running.by_rule(alone)["AIR-001/cognitive-accounts"] == "Refused"
+            assert running.live(alone)["disableLocalAuth"] is True
+
+    async def test_isolation_can_be_allowed(self) -> None:
+        alone = account(link=False)
+        async with airlock([alone], settings={"AIRLOCK_ALLOW_ISOLATION": "true"}) as running:
+            await running.change(alone)
+            assert running.live(alone)["publicNetworkAccess"] == "Disabled"
+
+    async def test_keys_stay_on_where_tokens_cannot_work(self) -> None:
+        regional = account(customSubDomainName=None)
+        async with airlock([regional]) as running:
+            await running.change(regional)
+            assert running.by_rule(regional)["AIR-003/cognitive-accounts"] == "Refused"
+            assert "disableLocalAuth" not in running.live(regional)
+
+    async def test_our_own_storage_is_never_touched(self) -> None:
+        own = storage("stairlock")
+        async with airlock([own]) as running:
+            await running.change(own)
+            assert not running.writes()
+            codes = {row["ReasonCode"] for row in running.records(own)}
+            assert codes == {"guard.not-our-own"}
+
+    async def test_a_resource_under_an_update_is_waited_for(self) -> None:
+        busy = account(provisioningState="Accepted")
+        async with airlock([busy], arm=ArmConfig(operation_seconds=0.05, settle_seconds=2.0)) as running:
+            await running.change(busy)
+            assert {running.by_rule(busy)[rule] for rule in COGNITIVE} == {"Fixed"}
+            assert len(running.writes(busy)) == 1
+
+    @pytest.mark.parametrize("outcome", ["Fixed", "Refused"])
+    async def test_an_endpoint_elsewhere_counts_if_it_can_be_seen(self, outcome: str) -> None:
+        endpoint = f"{HUB}/Microsoft.Network/privateEndpoints/pe-hub"
+        remote = account()
+        remote["properties"]["privateEndpointConnections"][0]["properties"]["privateEndpoint"]["id"] = endpoint
+        body = {"id": endpoint, "name": "pe-hub", "type": "Microsoft.Network/privateEndpoints", "properties": {}}
+        async with airlock([remote, body] if outcome == "Fixed" else [remote]) as running:
+            await running.change(remote)
+            assert running.by_rule(remote)["AIR-001/cognitive-accounts"] == outcome
+
+    async def test_storage_counts_once_an_ai_resource_that_names_it_was_seen(self) -> None:
+        bad = storage("stml", tags={}, allowSharedKeyAccess=True)
+        workspace = {
+            "id": f"{GROUP}/Microsoft.MachineLearningServices/workspaces/mlw",
+            "name": "mlw",
+            "type": "Microsoft.MachineLearningServices/workspaces",
+            "location": "westeurope",
+            "properties": {"publicNetworkAccess": "Disabled", "storageAccount": str(bad["id"]).upper()},
+        }
+        async with airlock([bad, workspace]) as running:
+            await running.change(bad)
+            assert running.outcomes(bad) == {"Ignored": 1}
+            await running.change(workspace)
+            await running.change(bad)
+            assert running.by_rule(bad)["AIR-004/storage"] == "Fixed"
+            assert running.by_rule(bad)["AIR-003/storage"] == "Refused"
+            named = [row["Evidence"] for row in running.records(bad) if row.get("Rule") == "AIR-003/storage"]
+            assert named[0] == {"attachedTo": [workspace["id"]]}
+
+
+class TestVerifiesAfterWriting:
+    """Promise 8."""
+
+    async def test_reads_that_are_behind_for_a_moment_are_waited_for(self) -> None:
+        bad = storage()
+        async with airlock([bad], Fault(kind="stale", service="arm", times=2)) as running:
+            await running.change(bad)
+            assert running.by_rule(bad)["AIR-004/storage"] == "Fixed"
+
+    async def test_a_fix_that_no_read_shows_is_not_called_fixed(self) -> None:
+        bad = storage()
+        async with airlock([bad], Fault(kind="stale", service="arm", times=None)) as running:
+            await running.azure.publish(write_event(bad, datetime.now(UTC)))
+            await _until(lambda: running.outcomes(bad)["FixUnverified"] == 1)
+            running.faults.clear()
+            await running.finish()
+
+    async def test_an_operation_that_ends_badly_is_a_failure(self) -> None:
+        bad = account()
+        async with airlock([bad], Fault(kind="fail_operation", service="arm", method="PATCH")) as running:
+            await running.azure.publish(write_event(bad, datetime.now(UTC)))
+            await _until(lambda: running.outcomes(bad)["Failed"] == len(COGNITIVE))
+            await running.finish()
+
+
+class TestSecretsNeverLeave:
+    """Promise 10."""
+
+    async def test_planted_keys_are_in_no_record_and_no_log_line(self) -> None:
+        key, sas = "f" * 16 + "0123456789abcdef", "sv=2024-11-04&sig=c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0"
+        bad = account(link=False, apiProperties={"qnaAzureSearchEndpointKey": key})
+        bad["tags"] = {"airlock-exempt-disable-public-network-access": f"2020-01-01 {key}", "sas": sas}
+        refusal = Fault(service="arm", method="PATCH", status=400, code="Bad", message=f"key {key} and {sas}")
+        async with airlock([bad], refusal, settings={"AIRLOCK_EXEMPTION_TAGS": "on"}) as running:
+            await running.change(bad)
+            await running.queue(json.dumps({"eventType": f"x {key}", "subject": sas}))
+            await running.finish()
+            assert running.outcomes()["Refused"]
+            assert running.outcomes()["Unreadable"] == 1
+            told = json.dumps(running.records()) + "".join(line.message for line in running.logged)
+            for secret in (key, "c2VjcmV0c2VjcmV0"):
+                assert secret not in told
+
+
+class TestNeverFights:
+    """Promise 5, as far as a fix must not chase its own failure."""
+
+    async def test_a_fix_that_keeps_failing_is_tried_three_times_and_then_waits(self) -> None:
+        bad = account()
+        async with airlock([bad], Fault(kind="fail_operation", service="arm", method="PATCH", times=None)) as running:
+            await running.azure.publish(write_event(bad, datetime.now(UTC)))
+            await _until(lambda: running.outcomes(bad)["Contested"] >= len(COGNITIVE))
+            await running.azure.host.wait_idle(30)
+            assert len(running.writes(bad)) == 3
+            assert running.outcomes(bad)["Failed"] == 3 * len(COGNITIVE)
+            told = [str(row["Reason"]) for row in running.records(bad) if row["Outcome"] == "Contested"]
+            assert all("fixed 3 times" in reason and "claimed by" in reason for reason in told)
+
+    async def test_somebody_who_undoes_the_fix_again_and_again_is_named(self) -> None:
+        bad = storage()
+        async with airlock([bad]) as running:
+            for _ in range(4):
+                running.azure.arm.estate.settle(storage())
+                await running.azure.publish(write_event(bad, datetime.now(UTC)))
+                await running.azure.host.wait_idle(30)
+                await running.azure.grid.drain()
+                await running.azure.host.wait_idle(30)
+            assert running.outcomes(bad)["Fixed"] == 3
+            contested = [row for row in running.records(bad) if row["Outcome"] == "Contested"]
+            assert "dev@contoso.com" in str(contested[0]["Reason"])
+            assert running.live(bad)["minimumTlsVersion"] == "TLS1_0"
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not condition():  # noqa: ASYNC110 - what is waited for happens in another process
+            await asyncio.sleep(0.02)
+
+
+async def _until_settled(running: Running, condition: Callable[[], bool]) -> None:
+    """Runs the timer as the host would, only more often, until the condition holds."""
+    async with asyncio.timeout(30):
+        while not condition():
+            await running.azure.host.run_timer("settle")
+            await running.azure.host.wait_idle(20)
