@@ -1,15 +1,16 @@
 """The whole local Azure: every service on its own loopback port, one estate, one app."""
 
+import asyncio
 import ssl
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from uuid import uuid4
 
 from aiohttp import ClientSession, TCPConnector, web
@@ -19,25 +20,39 @@ from azure.storage.queue.aio import QueueServiceClient
 from local.arm.estate import Estate
 from local.arm.service import ArmConfig, ArmService
 from local.certificate import Certificate
+from local.contoso import Deed
 from local.credential import FixedToken
 from local.event_grid import Delivery, EventGrid
 from local.faults import Faults
 from local.host.host import FunctionsHost
 from local.host.log import LogLine
 from local.identity import PATH as IDENTITY_PATH
-from local.identity import IdentityService, Principal
+from local.identity import IdentityService, Principal, issue_token
 from local.logs import LogsService
 from local.storage import queues, tables
 from local.storage.database import Database
+from local.storage.message_store import MessageStore
 
-type Body = dict[str, object]
+type Body = dict[str, Any]
 
 ACCOUNT = "stairlock"
+_ARM_AUDIENCE = "https://management.azure.com"
+# A signal that comes back later than this is not waited for.
+_HORIZON = timedelta(minutes=1)
+_LOOK_SECONDS = 0.05
 # A request that hangs on purpose is not waited for.
 _SHUTDOWN_SECONDS = 0.2
 RULE_ID = "dcr-00000000000000000000000000000000"
 TENANT = "99999999-8888-7777-6666-555555555555"
 APP = Principal("a1a1a1a1-0000-4000-8000-000000000001", "a1a1a1a1-0000-4000-8000-0000000000ff", TENANT)
+PERSON = Principal(
+    "b2b2b2b2-0000-4000-8000-000000000002",
+    "04b07795-8ddb-461a-bbee-02f9e1bf7b46",
+    TENANT,
+    "Dev",
+    "dev@contoso.com",
+    "203.0.113.7",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,21 +111,49 @@ class LocalAzure:
     ) -> None:
         await self._run.aclose()
 
+    @property
+    def faults(self) -> Faults:
+        """What goes wrong, to be changed while it runs."""
+        return self._plan.faults
+
+    @property
+    def rows(self) -> Sequence[Mapping[str, Any]]:
+        """The log as it was ingested, rows that came twice included."""
+        return self.logs.rows
+
+    def export(self) -> list[Body]:
+        """The estate as it is now, in the form it was given."""
+        return self.arm.estate.export()
+
     async def publish(self, event: Body) -> None:
         """Gives Event Grid an event."""
         if self._on_event is not None:
             self._on_event(event)
         await self.grid.publish(event)
 
+    async def act(self, deed: Deed) -> int:
+        """Does the deed as a person would, through ARM with a token of their own, and answers ARM's status."""
+        token = issue_token(PERSON, f"{_ARM_AUDIENCE}/", time.time())
+        url = f"{self.arm_url}{deed.id}?api-version={deed.api_version}"
+        headers = {"Authorization": f"Bearer {token}"}
+        async with (
+            ClientSession(connector=TCPConnector(ssl=self.certificate.client)) as session,
+            session.request(deed.method, url, json=deed.body or None, headers=headers) as answer,
+        ):
+            return answer.status
+
     async def finish(self, timeout: float) -> None:  # noqa: ASYNC109 - told on to the host, which names what is open
-        """Waits until every event is delivered and every signal done, those that wait for their time included.
+        """Waits until every event is delivered and every signal done, those that come back within a minute included.
 
         Raises TimeoutError after `timeout` seconds.
         """
-        await self.grid.drain()
-        await self.host.wait_idle(timeout, hidden=True)
-        await self.grid.drain()
-        await self.host.wait_idle(timeout, hidden=True)
+        async with asyncio.timeout(timeout):
+            while True:
+                await self.grid.drain()
+                await self.host.wait_idle(timeout)
+                if not self._messages.is_due(_HORIZON):
+                    return
+                await asyncio.sleep(_LOOK_SECONDS)
 
     async def _start(self, run: AsyncExitStack) -> None:
         plan = self._plan
@@ -118,6 +161,7 @@ class LocalAzure:
         self.certificate = Certificate.issue(directory)
         database = Database(directory / "storage.db", lambda: datetime.now(UTC))
         run.callback(database.close)
+        self._messages = MessageStore(database, ACCOUNT)
         self.arm = ArmService(Estate(plan.estate), time.time, plan.faults, self.publish, plan.arm)
         self.logs = LogsService(RULE_ID, {plan.stream: plan.columns}, time.time, plan.faults)
         header = uuid4().hex

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from local.arm.events import event_time
 
-type Body = dict[str, object]
+type Body = dict[str, Any]
 
 SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
 HUB_SUBSCRIPTION = "77777777-2222-3333-4444-555555555555"

@@ -21,7 +21,7 @@ from shared.domain.remediation import Catalogue
 from shared.domain.resource import Resource
 from shared.domain.resource_types import ResourceType, judged_ancestor, known_type
 from shared.domain.settings import Mode, Settings
-from shared.domain.signal import Signal, Unreadable, parse_message, put_back
+from shared.domain.signal import Signal, Unreadable, about, parse_message, put_back
 from shared.fixing import Workbench, carry_out
 from shared.patience import patience
 from shared.turns import Turns
@@ -100,13 +100,20 @@ async def _once(parsed: Signal | Unreadable, ticket: str, world: World) -> None:
     target = judged_ancestor(parsed.target)
     kind = known_type(target.type) if target else None
     if target is None or kind is None:
-        reason = f"no rule judges resources of type {parsed.target.type}"
-        record = of_signal(parsed, world.stamp, world.now(), Outcome.IGNORED, "ignored.type", reason)
-        await _record_apart(parsed.target.subscription.lower(), record, world)
+        await _ignore(parsed, "ignored.type", f"no rule judges resources of type {parsed.target.type}", world)
+        return
+    if parsed.failed:
+        # Our own refused writes raise these too; looking again would send the same write for ever.
+        await _ignore(parsed, "ignored.failed-operation", "an operation that did not succeed changed nothing", world)
         return
     async with world.turns.of(target.key):
         rows = await _look(_Visit(world, parsed, target, kind, ticket))
     await world.log.deliver(rows)
+
+
+async def _ignore(signal: Signal, code: str, reason: str, world: World) -> None:
+    record = of_signal(signal, world.stamp, world.now(), Outcome.IGNORED, code, reason)
+    await _record_apart(signal.target.subscription.lower(), record, world)
 
 
 async def _record_apart(subscription: str, record: Record, world: World) -> None:
@@ -155,7 +162,7 @@ async def _judge(visit: _Visit, entry: Entry, resource: Resource, began: datetim
     world, settings = visit.world, visit.world.settings
     if not resource.is_settled:
         raise TryAgain(Cause("arm.mid-update", f"the resource is {resource.state}"))
-    entry = await _attach(entry, resource, world)
+    entry = await _attach(visit, entry, resource)
     if not resource.in_scope:
         reason = "neither tagged airlock=protect nor used by an AI resource that was seen"
         ignored = _about(visit, Outcome.IGNORED, "ignored.scope", reason)
@@ -197,12 +204,16 @@ def _about(visit: _Visit, outcome: Outcome, code: str, reason: str) -> Record:
     return of_signal(visit.signal, visit.world.stamp, visit.world.now(), outcome, code, reason, visit.target)
 
 
-async def _attach(entry: Entry, resource: Resource, world: World) -> Entry:
-    """The entry with what the resource names now; the ledger hears of it only when that changed."""
-    names = frozenset(named.key for named in resource.attachments())
-    if names != entry.names:
-        await world.ledger.attach(resource.id, sorted(names - entry.names), sorted(entry.names - names))
-    return replace(entry, names=names)
+async def _attach(visit: _Visit, entry: Entry, resource: Resource) -> Entry:
+    """The entry with what the resource names now. When that changed the ledger hears of it, and what is named for the
+    first time is looked at: its own events came while it was no business of ours."""
+    named = {attached.key: attached for attached in resource.attachments()}
+    added, removed = sorted(named.keys() - entry.names), sorted(entry.names - named.keys())
+    if added or removed:
+        await visit.world.ledger.attach(resource.id, added, removed)
+    for key in added:
+        await visit.world.queue.put(about(visit.signal, named[key]), timedelta())
+    return replace(entry, names=frozenset(named))
 
 
 async def _guard_reads(resource: Resource, findings: Sequence[Finding], world: World) -> Reads:

@@ -139,6 +139,16 @@ class MessageStore:
         """Delete all messages of a queue."""
         self._run("DELETE FROM messages WHERE queue_id = ?", self._queue(queue))
 
+    def is_due(self, horizon: timedelta) -> bool:
+        """Whether any queue but those of poison holds a message that is or becomes visible within the horizon."""
+        (count,) = self._run(
+            "SELECT count(*) FROM messages JOIN queues ON queues.id = queue_id"
+            " WHERE account = ? AND name NOT LIKE '%-poison' AND visible <= ?",
+            self._account,
+            _micros(_later(self._database.now(), horizon)),
+        ).fetchone()
+        return bool(count)
+
     def _claimed(self, queue: str, identity: tuple[str, str]) -> Message:
         message_id, receipt = identity
         row = self._run(

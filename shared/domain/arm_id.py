@@ -4,8 +4,9 @@ import re
 from dataclasses import dataclass
 
 # Resource names are narrower than this; what matters is what it leaves out: slashes, a dot in front (which could
-# climb), percent signs, query and fragment marks, white space, control characters. Group names may be any letters.
-_SEGMENT = re.compile(r"[\w$(][\w.()$\-]{0,259}(?<!\.)")
+# climb), percent signs, query and fragment marks, control characters. Group names may be any letters, and Azure names
+# some resources of its own with blanks.
+_SEGMENT = re.compile(r"[\w$(][\w .()$\-]{0,259}(?<![. ])")
 _NAMESPACE = re.compile(r"[A-Za-z0-9]+(?:\.[A-Za-z0-9]+)+")
 _SUBSCRIPTION = re.compile(r"[A-Za-z0-9-]{1,64}")
 _LONGEST = 2048

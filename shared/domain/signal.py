@@ -39,7 +39,8 @@ class Signal:
 
     `cause` is what makes two signals one: a redelivered event has the cause of its first delivery. `time` is when the
     change happened, never later than when we received it. `raw` is the event as it came, to be put back on the queue.
-    `ticket` is the lease that the signal held when it was put back, empty on its first delivery.
+    `ticket` is the lease that the signal held when it was put back, empty on its first delivery. `failed` is an
+    operation that is said to have failed or been cancelled.
     """
 
     kind: SignalKind
@@ -56,6 +57,7 @@ class Signal:
     tenant_id: str = ""
     attempt: int = 1
     ticket: str = ""
+    failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,15 @@ def _short(value: Json) -> str:
     return as_text(value)[:_LONGEST_TEXT]
 
 
+def about(signal: Signal, other: ArmId) -> str:
+    """A message that asks for a look at another resource for the same reason."""
+    event: JsonObject = signal.raw | {"subject": other.path, "id": f"{signal.id} {other.name}"}
+    data = as_object(event.get("data"))
+    if "resourceInfo" in data:
+        event["data"] = data | {"resourceInfo": {"id": other.path}}
+    return fit(event)
+
+
 def put_back(signal: Signal, ticket: str = "", due: datetime | None = None) -> str:
     """The message that `parse_message` reads as the same signal, one attempt later, with the lease of that ticket.
 
@@ -182,6 +193,7 @@ def _signal(event: JsonObject, received: datetime) -> Signal | Unreadable:
         actor_ip=_address(as_text(at(data, "httpRequest.clientIpAddress")) or as_text(claims.get("ipaddr"))),
         correlation_id=one_line(as_text(data.get("correlationId")), 64),
         tenant_id=one_line(as_text(data.get("tenantId")), 64),
+        failed=envelope.type.startswith(_SUBSCRIPTION_EVENTS) and envelope.type.endswith(("Failure", "Cancel")),
     )
 
 

@@ -271,7 +271,6 @@ class TestNeverCutsTheWireBlindly:
             await running.change(bad)
             assert running.outcomes(bad) == {"Ignored": 1}
             await running.change(workspace)
-            await running.change(bad)
             assert running.by_rule(bad)["AIR-004/storage"] == "Fixed"
             assert running.by_rule(bad)["AIR-003/storage"] == "Refused"
             named = [row["Evidence"] for row in running.records(bad) if row.get("Rule") == "AIR-003/storage"]
@@ -328,9 +327,9 @@ class TestNeverFights:
     async def test_a_fix_that_keeps_failing_is_tried_three_times_and_then_waits(self) -> None:
         bad = account()
         async with airlock([bad], Fault(kind="fail_operation", service="arm", method="PATCH", times=None)) as running:
-            await running.azure.publish(write_event(bad, datetime.now(UTC)))
-            await _until(lambda: running.outcomes(bad)["Contested"] >= len(COGNITIVE))
-            await running.azure.host.wait_idle(30)
+            for _ in range(4):
+                await running.azure.publish(write_event(bad, datetime.now(UTC)))
+                await running.finish()
             assert len(running.writes(bad)) == 3
             assert running.outcomes(bad)["Failed"] == 3 * len(COGNITIVE)
             told = [str(row["Reason"]) for row in running.records(bad) if row["Outcome"] == "Contested"]
@@ -341,10 +340,7 @@ class TestNeverFights:
         async with airlock([bad]) as running:
             for _ in range(4):
                 running.azure.arm.estate.settle(storage())
-                await running.azure.publish(write_event(bad, datetime.now(UTC)))
-                await running.azure.host.wait_idle(30)
-                await running.azure.grid.drain()
-                await running.azure.host.wait_idle(30)
+                await running.change(bad)
             assert running.outcomes(bad)["Fixed"] == 3
             contested = [row for row in running.records(bad) if row["Outcome"] == "Contested"]
             assert "dev@contoso.com" in str(contested[0]["Reason"])
