@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from shared.domain.arm_id import ArmId
-from shared.domain.body import JsonObject
+from shared.domain.arm_id import ArmId, parse_arm_id
+from shared.domain.body import JsonObject, as_text
 from shared.domain.decision import Circumstances, Decision, Verdict, decide, guards_of
 from shared.domain.drafting import Stamp, interrupted, of_decision, of_signal, of_unreadable
 from shared.domain.drift import Finding, evaluate
 from shared.domain.failure import Cause, Refused, TryAgain
 from shared.domain.guards import Reads
-from shared.domain.ledger import Entry
+from shared.domain.ledger import Entry, next_look
 from shared.domain.ports import Arm, Ledger, Log, Queue
 from shared.domain.private_link import PRIVATE_ENDPOINT_API_VERSION
 from shared.domain.record import Outcome, Record, Row
@@ -94,8 +94,7 @@ def _delay(again: TryAgain, attempt: int) -> timedelta:
 
 async def _once(parsed: Signal | Unreadable, ticket: str, world: World) -> None:
     if isinstance(parsed, Unreadable):
-        record = of_unreadable(parsed, world.stamp, world.now())
-        await _record_apart(parsed.subscription, record, world)
+        await _record_apart(of_unreadable(parsed, world.stamp, world.now()), world)
         return
     target = judged_ancestor(parsed.target)
     kind = known_type(target.type) if target else None
@@ -104,7 +103,8 @@ async def _once(parsed: Signal | Unreadable, ticket: str, world: World) -> None:
         return
     if parsed.failed:
         # Our own refused writes raise these too; looking again would send the same write for ever.
-        await _ignore(parsed, "ignored.failed-operation", "an operation that did not succeed changed nothing", world)
+        reason = "an operation that did not succeed changed nothing"
+        await _ignore(replace(parsed, target=target), "ignored.failed-operation", reason, world)
         return
     async with world.turns.of(target.key):
         rows = await _look(_Visit(world, parsed, target, kind, ticket))
@@ -112,14 +112,13 @@ async def _once(parsed: Signal | Unreadable, ticket: str, world: World) -> None:
 
 
 async def _ignore(signal: Signal, code: str, reason: str, world: World) -> None:
-    record = of_signal(signal, world.stamp, world.now(), Outcome.IGNORED, code, reason)
-    await _record_apart(signal.target.subscription.lower(), record, world)
+    await _record_apart(of_signal(signal, world.stamp, world.now(), Outcome.IGNORED, code, reason), world)
 
 
-async def _record_apart(subscription: str, record: Record, world: World) -> None:
-    """A record that belongs to no resource's chain goes into its subscription's."""
-    async with world.turns.of(subscription):
-        entry = await world.ledger.open(subscription)
+async def _record_apart(record: Record, world: World) -> None:
+    """Writes a record that no look at a resource stands behind."""
+    async with world.turns.of(record.chain):
+        entry = await world.ledger.open(record.chain)
         rows = await _commit(entry, (record,), None, world)
     await world.log.deliver(rows)
 
@@ -128,7 +127,7 @@ async def _look(visit: _Visit) -> tuple[Row, ...]:
     """Deals with the resource as it is now, and answers the rows that are to be sent."""
     world, signal = visit.world, visit.signal
     entry = await world.ledger.open(visit.target.key)
-    if entry.covers(signal.time) or not await _is_quiet(visit, entry):
+    if entry.covers(signal.time, world.settings.operational.grace_seconds) or not await _is_quiet(visit, entry):
         return ()
     began = world.now()
     if entry.held_by_another(visit.ticket, began):
@@ -138,10 +137,23 @@ async def _look(visit: _Visit) -> tuple[Row, ...]:
     except Refused as refused:
         unread = _about(visit, Outcome.REFUSED, refused.cause.code, refused.cause.text)
         return await _commit(entry, (*_interrupted(entry, {}), unread), None, world)
+    if body is None and _may_have_missed(visit, began):
+        await world.queue.put(put_back(signal, due=_next_look(visit)), _next_look(visit) - began)
+        return ()
     if body is None:
         gone = _about(visit, Outcome.GONE, "gone", "there is no such resource any more")
         return await _commit(entry, (*_interrupted(entry, {}), gone), began, world)
-    return await _judge(visit, entry, Resource(visit.target, visit.type, body, entry.attached_to), began)
+    resource = Resource(_as_spelt(visit.target, body), visit.type, body, entry.attached_to)
+    return await _judge(replace(visit, target=resource.id), entry, resource, began)
+
+
+def _as_spelt(target: ArmId, body: JsonObject) -> ArmId:
+    """The id as ARM spells it: events spell one resource in many ways, and queries of the log should find it in one."""
+    try:
+        own = parse_arm_id(as_text(body.get("id")))
+    except ValueError:
+        return target
+    return own if own.key == target.key else target
 
 
 async def _is_quiet(visit: _Visit, entry: Entry) -> bool:
@@ -180,18 +192,30 @@ async def _judge(visit: _Visit, entry: Entry, resource: Resource, began: datetim
         bench = Workbench(world.arm, world.ledger, world.now, settings.operational.lease_seconds)
         entry, made = await carry_out(bench, entry, resource, fixes, drafts, put_back(visit.signal), visit.ticket)
         records += made
-    entry = await _come_back(visit, entry, decisions, began)
+    waits = [decision.until for decision in decisions if decision.until is not None]
+    if not fixes and _may_have_missed(visit, began):
+        waits.append(_next_look(visit))
+    entry = await _come_back(visit, entry, waits, began)
     if not findings and not records:
         records.append(_about(visit, Outcome.COMPLIANT, "compliant", "every rule of its type is satisfied"))
     return await _commit(entry, records, began, world)
 
 
-async def _come_back(visit: _Visit, entry: Entry, decisions: Sequence[Decision], now: datetime) -> Entry:
-    """Puts the signal back until the first contested fix may be made, unless one waits for that already."""
-    waits = [decision.until for decision in decisions if decision.until is not None]
-    if not waits or (entry.returns is not None and entry.returns > now):
+def _may_have_missed(visit: _Visit, began: datetime) -> bool:
+    """Whether a read that began then may still have shown the state before the change."""
+    signal = visit.signal
+    return not signal.due and began < signal.time + visit.world.settings.operational.grace_seconds
+
+
+def _next_look(visit: _Visit) -> datetime:
+    return next_look(visit.signal.time, visit.world.settings.operational.grace_seconds)
+
+
+async def _come_back(visit: _Visit, entry: Entry, waits: Sequence[datetime], now: datetime) -> Entry:
+    """Puts the signal back until the first of the times, unless a message comes back for that one already."""
+    until = min(waits, default=None)
+    if until is None or entry.returns == until:
         return entry
-    until = min(waits)
     await visit.world.queue.put(put_back(visit.signal, due=until), until - now)
     return replace(entry, returns=until)
 
@@ -212,7 +236,7 @@ async def _attach(visit: _Visit, entry: Entry, resource: Resource) -> Entry:
     if added or removed:
         await visit.world.ledger.attach(resource.id, added, removed)
     for key in added:
-        await visit.world.queue.put(about(visit.signal, named[key]), timedelta())
+        await visit.world.queue.put(about(visit.signal, named[key], visit.world.now()), timedelta())
     return replace(entry, names=frozenset(named))
 
 

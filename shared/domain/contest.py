@@ -12,7 +12,7 @@ _FIRST_WAIT = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A fix of a rule that was begun."""
+    """A fix of a rule that ARM took, and when its record was written."""
 
     rule: str
     begun: datetime
@@ -39,6 +39,6 @@ def contest(rule: str, history: Iterable[Attempt], now: datetime) -> Contest | N
     return Contest(len(begun), until) if until > now else None
 
 
-def remembered(history: Iterable[Attempt], now: datetime) -> tuple[Attempt, ...]:
+def recent(history: Iterable[Attempt], now: datetime) -> tuple[Attempt, ...]:
     """The part of the history that still counts."""
     return tuple(attempt for attempt in history if attempt.begun > now - WINDOW)

@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from shared.domain.arm_id import ArmId
-from shared.domain.contest import Attempt, remembered
-from shared.domain.record import GENESIS, Record, Row, seal
+from shared.domain.contest import Attempt, recent
+from shared.domain.record import GENESIS, Outcome, Record, Row, seal
 
-# ARM is consistent within a session only: a read may show the state of a moment ago.
-GRACE = timedelta(seconds=60)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # A resource that never becomes quiet is looked at all the same after this.
 LONGEST_UNREST = timedelta(minutes=5)
+# What a record says of a fix that ARM took.
+_TAKEN = frozenset({Outcome.FIXED, Outcome.FIX_UNVERIFIED, Outcome.FAILED})
 # How many record ids an entry remembers, so that a signal delivered again adds no second row.
 _REMEMBERED = 24
 
@@ -39,8 +40,8 @@ class Entry:
 
     `watermark` is when the newest finished evaluation began its read. `held_until` and `holder` are the lease.
     `head` is the digest of the newest row of the chain. `names` are the attachable resources that the body named when
-    it was last read, by key; `attached_to` the AI resources that name this one. `history` are the fixes that were
-    begun, `returns` is when the message of a contested fix comes back. `last_signal` is the newest change that
+    it was last read, by key; `attached_to` the AI resources that name this one. `history` are the fixes that ARM
+    took, `returns` is when a message comes back for another look. `last_signal` is the newest change that
     waits for the resource to become quiet, `first_signal` the oldest. `version` is None for an entry never written.
     """
 
@@ -60,9 +61,9 @@ class Entry:
     last_signal: datetime | None = None
     version: Version | None = None
 
-    def covers(self, time: datetime) -> bool:
+    def covers(self, time: datetime, grace: timedelta) -> bool:
         """Whether a finished evaluation began its read so long after the time that it cannot have missed it."""
-        return self.watermark is not None and self.watermark >= time + GRACE
+        return self.watermark is not None and self.watermark >= time + grace
 
     def awaits_later(self, time: datetime) -> bool:
         """Whether a later change of the same burst waits in the queue and will be looked at in this one's place."""
@@ -83,9 +84,7 @@ class Entry:
 
     def intend(self, intention: Intention, worker: str, until: datetime) -> "Entry":
         """The entry while the worker carries the intention out."""
-        begun = (Attempt(draft.rule, intention.begun) for draft in intention.drafts)
-        history = (*remembered(self.history, intention.begun), *begun)
-        return replace(self, intention=intention, holder=worker, held_until=until, history=history)
+        return replace(self, intention=intention, holder=worker, held_until=until)
 
     def release(self) -> "Entry":
         """The entry without a lease; an open intention stays open."""
@@ -103,6 +102,7 @@ class Entry:
                 rows.append(seal(record, self.key, head))
                 head = rows[-1].digest
                 known = (*known, record.record_id)[-_REMEMBERED:]
+        taken = [Attempt(record.rule, record.time_generated) for record in records if record.outcome in _TAKEN]
         marks = [mark for mark in (self.watermark, began) if mark is not None]
         concluded = replace(
             self.release(),
@@ -110,5 +110,13 @@ class Entry:
             head=head,
             remembered=known,
             watermark=max(marks, default=None),
+            history=(*recent(self.history, taken[-1].begun), *taken) if taken else self.history,
         )
         return concluded, tuple(rows)
+
+
+def next_look(time: datetime, grace: timedelta) -> datetime:
+    """When a change at that time can be missed no more, rounded up so that the changes of one burst share the look."""
+    grid = max(grace / 2, timedelta(milliseconds=1))
+    beyond = time + grace - _EPOCH
+    return _EPOCH + -(-beyond // grid) * grid

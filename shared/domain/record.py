@@ -85,6 +85,11 @@ class Record:
         told = json.dumps([self.cause, self.resource_id.lower(), self.rule, self.outcome.value])
         return hashlib.sha256(told.encode()).hexdigest()[:32]
 
+    @property
+    def chain(self) -> str:
+        """The key of the chain that the record belongs to: its resource's, else its subscription's, else `-`."""
+        return self.resource_id.lower() or self.subscription_id.lower() or "-"
+
     def columns(self) -> JsonObject:
         """The columns that are sealed: no nulls, no empty texts, times as UTC with microseconds."""
         told: JsonObject = {"RecordId": self.record_id, "SchemaVersion": SCHEMA_VERSION}

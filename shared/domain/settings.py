@@ -31,11 +31,13 @@ class Operational:
     `cloud` is the Azure Resource Manager endpoint, `logs_endpoint` with `logs_rule` (the immutable id of the data
     collection rule) and `logs_stream` where records go. `client_id` picks a user-assigned identity, empty for the
     system-assigned one. `own_resources` are names or ids, separated by commas, that are never written to.
-    `lease_seconds` is how long one worker may keep a resource to itself.
+    `lease_seconds` is how long one worker may keep a resource to itself, `grace_seconds` how long after a change a read
+    may still miss it: ARM is consistent within a session only.
     """
 
     quiet_seconds: timedelta = timedelta(seconds=30)
     lease_seconds: timedelta = timedelta(seconds=120)
+    grace_seconds: timedelta = timedelta(seconds=60)
     allow_isolation: bool = False
     allow_lists: bool = True
     exemption_tags: bool = False
@@ -208,6 +210,7 @@ _READERS: Mapping[str, Callable[[str], Any]] = MappingProxyType(
     {
         "quiet_seconds": _seconds(0, 300),
         "lease_seconds": _seconds(5, 3600),
+        "grace_seconds": _seconds(0, 600),
         "allow_isolation": _switched,
         "allow_lists": _switched,
         "exemption_tags": _switched,

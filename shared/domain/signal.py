@@ -40,7 +40,8 @@ class Signal:
     `cause` is what makes two signals one: a redelivered event has the cause of its first delivery. `time` is when the
     change happened, never later than when we received it. `raw` is the event as it came, to be put back on the queue.
     `ticket` is the lease that the signal held when it was put back, empty on its first delivery. `failed` is an
-    operation that is said to have failed or been cancelled.
+    operation that is said to have failed or been cancelled. `due` is set on a signal that was put back to be looked at
+    once more at its time.
     """
 
     kind: SignalKind
@@ -58,6 +59,7 @@ class Signal:
     attempt: int = 1
     ticket: str = ""
     failed: bool = False
+    due: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,7 @@ def _parse(text: str, received: datetime) -> Signal | Unreadable:
         # Not looked at before it is due, so a read that began before does not cover it.
         due = as_text(again.get("due"))
         time = max(found.time, _time(due, received)) if due else found.time
-        return replace(found, time=time, attempt=counted, ticket=ticket)
+        return replace(found, time=time, due=bool(due), attempt=counted, ticket=ticket)
     return _signal(message, received)
 
 
@@ -143,13 +145,13 @@ def _short(value: Json) -> str:
     return as_text(value)[:_LONGEST_TEXT]
 
 
-def about(signal: Signal, other: ArmId) -> str:
-    """A message that asks for a look at another resource for the same reason."""
+def about(signal: Signal, other: ArmId, now: datetime) -> str:
+    """A message that asks for a look at another resource for the same reason, whatever was looked at before now."""
     event: JsonObject = signal.raw | {"subject": other.path, "id": f"{signal.id} {other.name}"}
     data = as_object(event.get("data"))
     if "resourceInfo" in data:
         event["data"] = data | {"resourceInfo": {"id": other.path}}
-    return fit(event)
+    return put_back(replace(signal, raw=event, attempt=0), due=now)
 
 
 def put_back(signal: Signal, ticket: str = "", due: datetime | None = None) -> str:
@@ -158,8 +160,8 @@ def put_back(signal: Signal, ticket: str = "", due: datetime | None = None) -> s
     With `due` it asks for a look after that time, whatever was looked at before.
     """
     again = {"attempt": signal.attempt + 1, "received": signal.received.isoformat(), "ticket": ticket}
-    if due is not None:
-        again["due"] = due.isoformat()
+    if due is not None or signal.due:
+        again["due"] = (due or signal.time).isoformat()
     return json.dumps({"airlock": again, "event": signal.raw}, separators=(",", ":"))
 
 

@@ -174,6 +174,7 @@ async def airlock(  # noqa: PLR0913 - each is a choice of its own, with a defaul
     chosen = {
         "AIRLOCK_MODE": mode,
         "AIRLOCK_QUIET_SECONDS": "0",
+        "AIRLOCK_GRACE_SECONDS": "0",
         "AIRLOCK_LEASE_SECONDS": "5",
         "AzureFunctionsJobHost__extensions__queues__visibilityTimeout": "00:00:01",
     } | dict(settings or {})

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 import pytest
 
 from local.arm.service import ArmConfig
-from local.contoso import GROUP, HUB, write_event
+from local.contoso import GROUP, HUB, Deed, write_event
 from local.event_grid import Delivery
 from local.faults import Fault
-from tests.engine.running import Running, account, airlock, assert_chained, storage
+from tests.engine.running import Body, Running, account, airlock, assert_chained, storage
 
 COGNITIVE = ("AIR-001/cognitive-accounts", "AIR-002/cognitive-accounts", "AIR-003/cognitive-accounts")
 
@@ -75,6 +75,51 @@ class TestNothingLost:
         async with airlock([account("other")]) as running:
             await running.change(gone)
             assert running.outcomes() == {"Gone": 1}
+
+
+class TestEventualConsistency:
+    """ARM is consistent within a session only: a read soon after a change may still miss it."""
+
+    async def test_drift_that_the_first_read_missed_is_found_by_a_second(self) -> None:
+        sound = storage(minimumTlsVersion="TLS1_2", supportsHttpsTrafficOnly=True)
+        behind = Fault(kind="stale", service="arm", times=1)
+        async with airlock([sound], behind, settings={"AIRLOCK_GRACE_SECONDS": "1"}) as running:
+            weaken: Body = {"properties": {"minimumTlsVersion": "TLS1_0"}}
+            await running.azure.act(Deed("PATCH", sound["id"], "2024-01-01", weaken))
+            await running.finish()
+            assert running.outcomes(sound)["Compliant"]
+            assert running.by_rule(sound)["AIR-004/storage"] == "Fixed"
+
+    async def test_a_resource_that_is_not_there_yet_is_not_called_gone(self) -> None:
+        late = storage()
+        async with airlock([storage("stother")], settings={"AIRLOCK_GRACE_SECONDS": "2"}) as running:
+            await running.azure.publish(write_event(late, datetime.now(UTC)))
+            await running.azure.grid.drain()
+            await running.azure.host.wait_idle(30)
+            running.azure.arm.estate.settle(late)
+            await running.finish()
+            assert running.outcomes(late)["Gone"] == 0
+            assert running.by_rule(late)["AIR-004/storage"] == "Fixed"
+
+    async def test_a_burst_shares_its_second_look(self) -> None:
+        sound = storage(minimumTlsVersion="TLS1_2", supportsHttpsTrafficOnly=True)
+        async with airlock([sound], settings={"AIRLOCK_GRACE_SECONDS": "4"}) as running:
+            await running.change(*[sound] * 6)
+            assert len(running.azure.arm.requests) <= 6 + 2
+
+
+class TestQuiet:
+    """A resource is looked at once it has been quiet for a while."""
+
+    async def test_a_burst_costs_one_look(self) -> None:
+        bad = storage()
+        async with airlock([bad], settings={"AIRLOCK_QUIET_SECONDS": "2"}) as running:
+            await running.change(*[bad] * 5)
+            reads = [request for request in running.azure.arm.requests if request.method == "GET"]
+            assert running.by_rule(bad)["AIR-004/storage"] == "Fixed"
+            assert len(running.writes(bad)) == 1
+            # One look with its verification, and one for the event of our own write.
+            assert len(reads) == 3
 
 
 class TestNoFixWithoutARecord:
