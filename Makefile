@@ -8,7 +8,7 @@ PYTHON313 = $(shell for p in python3.13 "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions
 	"$$p" -c '' 2>/dev/null && echo "$$p" && exit 0; done; echo 3.13)
 RUN := $(UV) run --frozen --no-sync
 
-.PHONY: help demo test check bench format requirements clean
+.PHONY: help demo test check bench format docs requirements clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ bench: $(READY) ## Measure, print, and write benchmarks/results.json
 format: $(READY) ## Format and mend what ruff can mend
 	$(RUN) ruff format
 	$(RUN) ruff check --fix
+
+docs: $(READY) ## Write docs/reference.md from the code
+	$(RUN) python -m cli.reference
 
 requirements: $(READY) ## Export what is deployed from uv.lock
 	$(UV) export --quiet --frozen --no-dev --no-default-groups --no-emit-project --format requirements-txt -o requirements.txt

@@ -25,29 +25,117 @@ class Mode(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Option:
+    """How an operational setting is read (ValueError says what it wants), and what people are told of it."""
+
+    read: Callable[[str], Any]
+    values: str
+    meaning: str
+
+
+def _switched(text: str) -> bool:
+    match text.lower():
+        case "true" | "on" | "1" | "yes":
+            return True
+        case "false" | "off" | "0" | "no":
+            return False
+        case _:
+            raise ValueError("wants true or false")
+
+
+def _seconds(least: int, most: int) -> Callable[[str], timedelta]:
+    def read(text: str) -> timedelta:
+        return timedelta(seconds=_whole(least, most)(text))
+
+    return read
+
+
+def _whole(least: int, most: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not text.isdecimal() or not least <= int(text) <= most:
+            raise ValueError(f"wants a whole number from {least} to {most}")
+        return int(text)
+
+    return read
+
+
+def _https(text: str) -> str:
+    if not text.startswith("https://") or any(mark in text for mark in "?# "):
+        raise ValueError("wants an https:// address")
+    return text.rstrip("/")
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(part.strip().lower() for part in text.split(",") if part.strip())
+
+
+def _option[T](default: T, read: Callable[[str], T], values: str, meaning: str) -> T:
+    option: T = field(default=default, metadata={"option": Option(read, values, meaning)})
+    return option
+
+
+@dataclass(frozen=True, slots=True)
 class Operational:
-    """The settings that are not remediation switches. Each field is the app setting `AIRLOCK_<FIELD>`.
+    """The settings that are not remediation switches. Each field is the app setting `AIRLOCK_<FIELD>`."""
 
-    `cloud` is the Azure Resource Manager endpoint, `logs_endpoint` with `logs_rule` (the immutable id of the data
-    collection rule) and `logs_stream` where records go. `client_id` picks a user-assigned identity, empty for the
-    system-assigned one. `own_resources` are names or ids, separated by commas, that are never written to.
-    `lease_seconds` is how long one worker may keep a resource to itself, `grace_seconds` how long after a change a read
-    may still miss it: ARM is consistent within a session only.
-    """
+    quiet_seconds: timedelta = _option(
+        timedelta(seconds=30),
+        _seconds(0, 300),
+        "0 to 300",
+        "How long a resource must be left alone before it is looked at, so that no fix meets a deployment.",
+    )
+    grace_seconds: timedelta = _option(
+        timedelta(seconds=60),
+        _seconds(0, 600),
+        "0 to 600",
+        "How long after a change a read may still miss it; a second look follows then.",
+    )
+    lease_seconds: timedelta = _option(
+        timedelta(seconds=120),
+        _seconds(5, 3600),
+        "5 to 3600",
+        "How long a fix under way keeps others off the resource if its worker dies.",
+    )
+    allow_lists: bool = _option(
+        True,
+        _switched,
+        "`true`, `false`",
+        "Whether a narrow allow-list that denies the rest counts as not public.",
+    )
+    allow_isolation: bool = _option(
+        False,
+        _switched,
+        "`true`, `false`",
+        "Whether a resource may be closed although nothing could reach it afterwards.",
+    )
+    exemption_tags: bool = _option(
+        False,
+        _switched,
+        "`true`, `false`",
+        "Whether tags `airlock-exempt-<remediation>` = `YYYY-MM-DD reason` count. Owners can set them themselves.",
+    )
+    min_ipv4_prefix: int = _option(
+        8, _whole(1, 32), "1 to 32", "An allowed range with a shorter prefix is as good as the whole internet."
+    )
+    own_resources: frozenset[str] = _option(
+        frozenset(),
+        _names,
+        "names or ARM ids, with commas",
+        "What Airlock must never write to, beside the storage and the app it runs on.",
+    )
+    arm_endpoint: str = _option(
+        "https://management.azure.com", _https, "`https://` address", "Azure Resource Manager of the cloud."
+    )
+    client_id: str = _option("", str, "GUID", "The user-assigned identity to use; without it the system-assigned one.")
+    logs_endpoint: str = _option("", _https, "`https://` address", "The Logs Ingestion endpoint.")
+    logs_rule: str = _option("", str, "`dcr-...`", "The immutable id of the data collection rule.")
+    logs_stream: str = _option("Custom-AirlockRemediation_CL", str, "`Custom-...`", "The stream of that rule.")
 
-    quiet_seconds: timedelta = timedelta(seconds=30)
-    lease_seconds: timedelta = timedelta(seconds=120)
-    grace_seconds: timedelta = timedelta(seconds=60)
-    allow_isolation: bool = False
-    allow_lists: bool = True
-    exemption_tags: bool = False
-    min_ipv4_prefix: int = 8
-    own_resources: frozenset[str] = frozenset()
-    arm_endpoint: str = "https://management.azure.com"
-    client_id: str = ""
-    logs_endpoint: str = ""
-    logs_rule: str = ""
-    logs_stream: str = "Custom-AirlockRemediation_CL"
+
+def option(name: str) -> Option:
+    """What belongs to the operational setting of that field. Raises KeyError for no such field."""
+    told: Option = Operational.__dataclass_fields__[name].metadata["option"]
+    return told
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +176,10 @@ class Settings:
         told = {f"{PREFIX}MODE": self.mode.value}
         told |= {name: mode.value for name, mode in sorted(self.overrides.items())}
         default = Operational()
-        for option in fields(Operational):
-            value = getattr(self.operational, option.name)
-            if value != getattr(default, option.name):
-                told[_name(option.name)] = _spell(value)
+        for each in fields(Operational):
+            value = getattr(self.operational, each.name)
+            if value != getattr(default, each.name):
+                told[_name(each.name)] = spelt(value)
         return told
 
     @property
@@ -116,7 +204,7 @@ def switches(catalogue: Catalogue) -> Iterator[str]:
 
 def valid_names(catalogue: Catalogue) -> tuple[str, ...]:
     """Every app setting that Airlock reads under its own prefix."""
-    return (f"{PREFIX}MODE", *switches(catalogue), *(_name(option.name) for option in fields(Operational)))
+    return (f"{PREFIX}MODE", *switches(catalogue), *(_name(each.name) for each in fields(Operational)))
 
 
 def read_settings(environment: Mapping[str, str], catalogue: Catalogue) -> Settings:
@@ -135,11 +223,11 @@ def read_settings(environment: Mapping[str, str], catalogue: Catalogue) -> Setti
             except ValueError:
                 problems.append(f"{name}: wants off, audit or enforce")
     options: dict[str, Any] = {}
-    for option in fields(Operational):
-        name = _name(option.name)
+    for each in fields(Operational):
+        name = _name(each.name)
         if name in given:
             try:
-                options[option.name] = _READERS[option.name](given[name].strip())
+                options[each.name] = option(each.name).read(given[name].strip())
             except ValueError as problem:
                 problems.append(f"{name}: {problem}")
     own = options.get("own_resources", frozenset()) | _host_resources(environment)
@@ -157,7 +245,8 @@ def _name(option: str) -> str:
     return PREFIX + option.upper()
 
 
-def _spell(value: object) -> str:
+def spelt(value: object) -> str:
+    """A value as an app setting spells it."""
     match value:
         case bool():
             return "true" if value else "false"
@@ -167,62 +256,6 @@ def _spell(value: object) -> str:
             return ",".join(sorted(value))
         case _:
             return str(value)
-
-
-def _switched(text: str) -> bool:
-    match text.lower():
-        case "true" | "on" | "1" | "yes":
-            return True
-        case "false" | "off" | "0" | "no":
-            return False
-        case _:
-            raise ValueError("wants true or false")
-
-
-def _seconds(least: int, most: int) -> Callable[[str], timedelta]:
-    def read(text: str) -> timedelta:
-        return timedelta(seconds=_whole(least, most)(text))
-
-    return read
-
-
-def _whole(least: int, most: int) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        if not text.isdecimal() or not least <= int(text) <= most:
-            raise ValueError(f"wants a whole number from {least} to {most}")
-        return int(text)
-
-    return read
-
-
-def _https(text: str) -> str:
-    if not text.startswith("https://") or any(mark in text for mark in "?# "):
-        raise ValueError("wants an https:// address")
-    return text.rstrip("/")
-
-
-def _names(text: str) -> frozenset[str]:
-    return frozenset(part.strip().lower() for part in text.split(",") if part.strip())
-
-
-# The readers stand beside the fields they read: a test proves that every field has one.
-_READERS: Mapping[str, Callable[[str], Any]] = MappingProxyType(
-    {
-        "quiet_seconds": _seconds(0, 300),
-        "lease_seconds": _seconds(5, 3600),
-        "grace_seconds": _seconds(0, 600),
-        "allow_isolation": _switched,
-        "allow_lists": _switched,
-        "exemption_tags": _switched,
-        "min_ipv4_prefix": _whole(1, 32),
-        "own_resources": _names,
-        "arm_endpoint": _https,
-        "client_id": str,
-        "logs_endpoint": _https,
-        "logs_rule": str,
-        "logs_stream": str,
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +290,11 @@ def read_host_storage(environment: Mapping[str, str]) -> HostStorage:
 def _host_resources(environment: Mapping[str, str]) -> frozenset[str]:
     """The names of the resources that the Functions host itself runs on, as its own settings tell them."""
     storage = read_host_storage(environment)
-    hosts = {address.removeprefix("https://").split(".", 1)[0] for address in (storage.tables, storage.queues)}
+    hosts = {
+        address.removeprefix("https://").split(".", 1)[0]
+        for address in (storage.tables, storage.queues)
+        if ".table." in address or ".queue." in address
+    }
     parts = (part.partition("=") for part in storage.connection.split(";"))
     named = {value for name, _, value in parts if name == "AccountName"}
     site = environment.get("WEBSITE_SITE_NAME", "")
