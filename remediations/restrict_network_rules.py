@@ -4,7 +4,7 @@ from datetime import date
 
 from shared.domain import firewall
 from shared.domain.baseline import Baseline
-from shared.domain.body import Json, JsonObject, place
+from shared.domain.body import Json, JsonObject, as_text, place
 from shared.domain.guards import CUSTOM_SUBDOMAIN, NOT_CLOUD_SHELL, REACHABLE_AFTERWARDS
 from shared.domain.remediation import Remediation, Rule, Severity, Source
 from shared.domain.resource import Resource
@@ -12,7 +12,8 @@ from shared.domain.resource_types import COGNITIVE_ACCOUNTS, SEARCH, STORAGE
 
 _DEFAULTS: JsonObject = {"properties": {"networkAcls": {"defaultAction": "Allow"}}}
 _SEARCH_DEFAULTS: JsonObject = {"properties": {"networkRuleSet": {"ipRules": []}}}
-# The kinds whose trusted-service bypass other AI services rely on; without rules it is in force unsaid.
+# The kinds that other AI services reach through the trusted-service bypass: as long as everybody was let in they needed
+# none, so they get it together with the deny.
 _TRUSTING_KINDS = ("openai", "aiservices")
 
 
@@ -31,8 +32,8 @@ def _denying(resource: Resource, baseline: Baseline) -> JsonObject:
     kept = _narrow(resource, baseline)
     if kept is not None:
         rules["ipRules"] = kept
-    if not firewall.rules(resource) and resource.kind in _TRUSTING_KINDS:
-        rules["bypass"] = "AzureServices"
+    if resource.kind in _TRUSTING_KINDS and not firewall.denies_the_rest(resource):
+        rules["bypass"] = as_text(firewall.rules(resource).get("bypass")) or "AzureServices"
     return {"properties": {"networkAcls": rules}}
 
 

@@ -15,11 +15,10 @@ from shared.domain.failure import Cause, Refused, TryAgain
 from shared.domain.guards import Reads
 from shared.domain.ledger import Entry, next_look
 from shared.domain.ports import Arm, Ledger, Log, Queue
-from shared.domain.private_link import PRIVATE_ENDPOINT_API_VERSION
 from shared.domain.record import Outcome, Record, Row
 from shared.domain.remediation import Catalogue
 from shared.domain.resource import Resource
-from shared.domain.resource_types import ResourceType, judged_ancestor, known_type
+from shared.domain.resource_types import PRIVATE_ENDPOINT_API_VERSION, ResourceType, judged_ancestor, known_type
 from shared.domain.settings import Mode, Settings
 from shared.domain.signal import Signal, Unreadable, about, parse_message, put_back
 from shared.fixing import Workbench, carry_out
@@ -80,6 +79,8 @@ async def remediate(message: str, world: World) -> None:
                 await _once(parsed, ticket, world)
     except TryAgain as again:
         _LOG.info("put back: %s", again)
+        if isinstance(parsed, Signal) and parsed.recalled:
+            return  # the timer brings it again as long as its fix is open
         if isinstance(parsed, Signal):
             await world.queue.put(put_back(parsed, ticket), _delay(again, parsed.attempt))
         else:
@@ -127,8 +128,11 @@ async def _look(visit: _Visit) -> tuple[Row, ...]:
     """Deals with the resource as it is now, and answers the rows that are to be sent."""
     world, signal = visit.world, visit.signal
     entry = await world.ledger.open(visit.target.key)
-    if entry.covers(signal.time, world.settings.operational.grace_seconds) or not await _is_quiet(visit, entry):
-        return ()
+    if entry.intention is None:
+        if entry.covers(signal.time, world.settings.operational.grace_seconds):
+            return ()
+        if not await _is_quiet(visit, entry):
+            return ()
     began = world.now()
     if entry.held_by_another(visit.ticket, began):
         raise TryAgain(Cause("ledger.held", "another worker is at this resource"))
@@ -141,8 +145,9 @@ async def _look(visit: _Visit) -> tuple[Row, ...]:
         await world.queue.put(put_back(signal, due=_next_look(visit)), _next_look(visit) - began)
         return ()
     if body is None:
+        await world.ledger.attach(visit.target, (), sorted(entry.names))
         gone = _about(visit, Outcome.GONE, "gone", "there is no such resource any more")
-        return await _commit(entry, (*_interrupted(entry, {}), gone), began, world)
+        return await _commit(replace(entry, names=frozenset()), (*_interrupted(entry, {}), gone), began, world)
     resource = Resource(_as_spelt(visit.target, body), visit.type, body, entry.attached_to)
     return await _judge(replace(visit, target=resource.id), entry, resource, began)
 
@@ -159,13 +164,11 @@ def _as_spelt(target: ArmId, body: JsonObject) -> ArmId:
 async def _is_quiet(visit: _Visit, entry: Entry) -> bool:
     """Whether the signal may be looked at now. If not, it waits in the queue, or a later one of its burst does."""
     world, signal = visit.world, visit.signal
-    if signal.attempt > 1:
-        return not entry.awaits_later(signal.time)
     rest = signal.time + world.settings.operational.quiet_seconds - world.now()
-    if rest <= timedelta():
-        return True
+    if rest <= timedelta() or signal.due:
+        return not entry.awaits_later(signal.time)
     # Queue first: a crash between the two costs one evaluation more, never a signal.
-    await world.queue.put(put_back(signal), rest)
+    await world.queue.put(put_back(replace(signal, attempt=signal.attempt - 1)), rest)
     await world.ledger.wait_for_quiet(entry.key, *entry.burst(signal.time))
     return False
 
@@ -189,8 +192,9 @@ async def _judge(visit: _Visit, entry: Entry, resource: Resource, began: datetim
     ]
     if fixes:
         drafts = [_draft(visit, resource, decision, began) for decision in fixes]
+        recall = put_back(replace(visit.signal, recalled=True))
         bench = Workbench(world.arm, world.ledger, world.now, settings.operational.lease_seconds)
-        entry, made = await carry_out(bench, entry, resource, fixes, drafts, put_back(visit.signal), visit.ticket)
+        entry, made = await carry_out(bench, entry, resource, fixes, drafts, recall, visit.ticket)
         records += made
     waits = [decision.until for decision in decisions if decision.until is not None]
     if not fixes and _may_have_missed(visit, began):

@@ -1,6 +1,7 @@
 """ARM resource ids: parsed once, compared without case, rendered only from what was parsed."""
 
 import re
+import unicodedata
 from dataclasses import dataclass
 
 # Resource names are narrower than this; what matters is what it leaves out: slashes, a dot in front (which could
@@ -86,6 +87,8 @@ def parse_arm_id(text: str) -> ArmId:
     """
     if len(text) > _LONGEST:
         raise ValueError(f"an ARM id has at most {_LONGEST} characters, this one has {len(text)}")
+    if unicodedata.normalize("NFC", text) != text:
+        raise ValueError("the ARM id has letters that only look like others")
     match text.split("/"):
         case ["", word, subscription, *rest] if word.lower() == "subscriptions":
             pass

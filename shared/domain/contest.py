@@ -34,7 +34,7 @@ def contest(rule: str, history: Iterable[Attempt], now: datetime) -> Contest | N
     begun = sorted(attempt.begun for attempt in history if attempt.rule == rule and attempt.begun > now - WINDOW)
     if len(begun) < _AT_ONCE:
         return None
-    wait = min(_FIRST_WAIT * 2.0 ** (len(begun) - _AT_ONCE), WINDOW)
+    wait = min(_FIRST_WAIT * 2.0 ** min(len(begun) - _AT_ONCE, 16), WINDOW)
     until = begun[-1] + wait
     return Contest(len(begun), until) if until > now else None
 

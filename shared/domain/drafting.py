@@ -134,7 +134,7 @@ def applied(record: Record, body: JsonObject | None, request_ids: Iterable[str],
 def interrupted(record: Record, body: JsonObject) -> Record:
     """The record of a fix whose worker did not come back: what the live resource says is what counts."""
     evidence: JsonObject = {**(record.evidence or {}), "interrupted": True}
-    if shows_fix(record, body):
+    if body and shows_fix(record, body):
         return replace(record, outcome=Outcome.FIXED, reason_code="fixed", evidence=evidence)
     reason = "the worker was interrupted around the write, and the resource does not show the fix"
     return replace(record, reason_code="fix.interrupted", reason=reason, evidence=evidence)

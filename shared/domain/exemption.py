@@ -1,5 +1,6 @@
 """Exemptions: a tag on the resource that says until when, and why, one remediation leaves it alone."""
 
+import re
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -8,6 +9,7 @@ from shared.domain.remediation import Remediation
 from shared.domain.resource import Resource
 
 LONGEST = timedelta(days=180)
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _PREFIX = "airlock-exempt-"
 
 
@@ -34,7 +36,7 @@ def exemption(resource: Resource, remediation: Remediation, today: date, *, allo
 def _problem(text: str, today: date) -> str | None:
     day, _, reason = text.strip().partition(" ")
     try:
-        until = date.fromisoformat(day)
+        until = date.fromisoformat(day if _DAY.fullmatch(day) else "")
     except ValueError:
         return "it does not begin with a date (YYYY-MM-DD)"
     if until < today:

@@ -44,6 +44,6 @@ def denies_the_rest(resource: Resource) -> bool:
 
     AI Search has no default action: one IP rule denies everybody else, none lets everybody in.
     """
-    if "defaultAction" in rules(resource):
-        return as_text(rules(resource)["defaultAction"]).casefold() == "deny"
+    if (action := rules(resource).get("defaultAction")) is not None:
+        return as_text(action).casefold() == "deny"
     return resource.type.firewall == "properties.networkRuleSet" and bool(ip_rules(resource))

@@ -20,10 +20,17 @@ def parse_range(text: str) -> Network | None:
     first, dash, last = text.strip().partition("-")
     try:
         if not dash:
-            return ipaddress.ip_network(first, strict=False)
+            return _unmapped(ipaddress.ip_network(first, strict=False))
         return _around(ipaddress.ip_address(first.strip()), ipaddress.ip_address(last.strip()))
     except ValueError:
         return None
+
+
+def _unmapped(network: Network) -> Network:
+    """An IPv4 range written as IPv6 (`::ffff:0.0.0.0/96`) as what it is."""
+    if isinstance(network, ipaddress.IPv6Network) and network.network_address.ipv4_mapped and network.prefixlen >= 96:
+        return ipaddress.ip_network((network.network_address.ipv4_mapped, network.prefixlen - 96))
+    return network
 
 
 def _around(

@@ -7,8 +7,6 @@ from shared.domain.arm_id import ArmId, parse_arm_id
 from shared.domain.body import JsonObject, as_list, as_object, as_text, at
 from shared.domain.resource import Resource
 
-PRIVATE_ENDPOINT_API_VERSION = "2024-05-01"
-
 
 @dataclass(frozen=True, slots=True)
 class Connection:
@@ -56,7 +54,7 @@ def serves(
     if body is None and not _is_local(connection, resource):
         return False
     known = connection.groups or _groups_of_endpoint(body, resource)
-    return not known or bool(known & groups)
+    return bool(known & groups) if known or body is not None else True
 
 
 def _is_local(connection: Connection, resource: Resource) -> bool:

@@ -154,7 +154,7 @@ def _fitting(record: Record) -> Record:
     size = len(canonical(record.changes))
     paths: list[Json] = [change["path"] for change in record.changes or [] if isinstance(change, dict)]
     cut: JsonObject = {"cut": f"Changes held {size} bytes; the paths alone are kept", "paths": paths[:100]}
-    return replace(record, changes=None, evidence=cut)
+    return replace(record, changes=None, evidence=cut, reason=record.reason[:256])
 
 
 def column_name(field_name: str) -> str:

@@ -4,11 +4,14 @@ import re
 
 _MASK = "[redacted]"
 _SECRETS = re.compile(
-    r"eyJ[\w-]{8,}(?:\.[\w-]*){1,4}"  # JSON web tokens
+    r"(?<![\w-])eyJ[\w-]{8,}(?:\.[\w-]*){1,4}"  # JSON web tokens
     r"|(?<=sig=)[^&\s\"']+"  # shared access signatures
     r"|(?<=key=)[^;&\s\"']+"  # AccountKey=, SharedAccessKey=, code keys in URLs
+    r"|(?<=password=)[^;&\s\"']+"
+    r"|(?<=pwd=)[^;&\s\"']+"
     r"|(?<=bearer )\S+"
-    r"|(?:[A-Za-z0-9+/]{4}){8,}[A-Za-z0-9+/]{0,3}={1,2}"  # padded base64 of 24 bytes or more: storage keys
+    r"|[\w~.-]{3}[0-9]Q~[\w~.-]{20,}"  # client secrets of Entra applications
+    r"|(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{32,}={1,2}"  # padded base64 of 24 bytes or more: storage keys
     r"|(?<![A-Za-z0-9])[A-Za-z0-9]{32,}(?![A-Za-z0-9])",  # the keys of AI services, search and functions
     re.IGNORECASE,
 )

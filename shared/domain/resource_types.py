@@ -92,6 +92,9 @@ STORAGE = ResourceType(
     operations=("write", "delete", "regenerateKey/action", "listKeys/action"),
 )
 
+# Not judged, but read by guards: Microsoft.Network/privateEndpoints.
+PRIVATE_ENDPOINT_API_VERSION = "2024-05-01"
+
 RESOURCE_TYPES = (COGNITIVE_ACCOUNTS, SEARCH, ML_WORKSPACES, STORAGE)
 
 

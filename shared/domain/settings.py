@@ -3,12 +3,14 @@
 import difflib
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import urlsplit
 
 from shared.domain.baseline import Baseline
 from shared.domain.remediation import Catalogue, Remediation, Rule
@@ -60,7 +62,7 @@ def _whole(least: int, most: int) -> Callable[[str], int]:
 
 
 def _https(text: str) -> str:
-    if not text.startswith("https://") or any(mark in text for mark in "?# "):
+    if not re.fullmatch(r"https://[A-Za-z0-9.-]+(?::\d+)?(?:/[\w./-]*)?", text):
         raise ValueError("wants an https:// address")
     return text.rstrip("/")
 
@@ -290,12 +292,10 @@ def read_host_storage(environment: Mapping[str, str]) -> HostStorage:
 def _host_resources(environment: Mapping[str, str]) -> frozenset[str]:
     """The names of the resources that the Functions host itself runs on, as its own settings tell them."""
     storage = read_host_storage(environment)
-    hosts = {
-        address.removeprefix("https://").split(".", 1)[0]
-        for address in (storage.tables, storage.queues)
-        if ".table." in address or ".queue." in address
-    }
+    blobs = environment.get("AzureWebJobsStorage__blobServiceUri", "")
+    named_hosts = [urlsplit(address).hostname or "" for address in (storage.tables, storage.queues, blobs)]
+    hosts = {host.split(".", 1)[0] for host in named_hosts if not host.replace(".", "").isdecimal()}
     parts = (part.partition("=") for part in storage.connection.split(";"))
-    named = {value for name, _, value in parts if name == "AccountName"}
+    named = {value.strip() for name, _, value in parts if name.strip().lower() == "accountname"}
     site = environment.get("WEBSITE_SITE_NAME", "")
     return frozenset(name.lower() for name in {storage.account, *hosts, *named, site} if name)

@@ -3,6 +3,7 @@
 import hashlib
 import ipaddress
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -24,7 +25,6 @@ _ENVELOPE = frozenset(
 )
 # A queue message holds 64 KiB after base64 (learn.microsoft.com/azure/storage/queues/scalability-targets, 2026-11-23).
 _LARGEST = 48 * 1024
-_LONGEST_TEXT = 2048
 
 
 class SignalKind(StrEnum):
@@ -41,7 +41,7 @@ class Signal:
     change happened, never later than when we received it. `raw` is the event as it came, to be put back on the queue.
     `ticket` is the lease that the signal held when it was put back, empty on its first delivery. `failed` is an
     operation that is said to have failed or been cancelled. `due` is set on a signal that was put back to be looked at
-    once more at its time.
+    once more at its time, `recalled` on one that the timer brings back as long as its fix is open.
     """
 
     kind: SignalKind
@@ -60,6 +60,7 @@ class Signal:
     ticket: str = ""
     failed: bool = False
     due: bool = False
+    recalled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,42 +113,60 @@ def _parse(text: str, received: datetime) -> Signal | Unreadable:
         attempt = again.get("attempt")
         first = _time(as_text(again.get("received")), received)
         found = _signal(as_object(message.get("event")), first)
-        counted = attempt if isinstance(attempt, int) and 1 <= attempt <= _MOST_ATTEMPTS else 1
+        is_count = isinstance(attempt, int) and not isinstance(attempt, bool)
+        counted = attempt if is_count and 1 <= attempt <= _MOST_ATTEMPTS else 1
         if isinstance(found, Unreadable):
             return found
         ticket = one_line(as_text(again.get("ticket")), 64)
         # Not looked at before it is due, so a read that began before does not cover it.
         due = as_text(again.get("due"))
         time = max(found.time, _time(due, received)) if due else found.time
-        return replace(found, time=time, due=bool(due), attempt=counted, ticket=ticket)
+        recalled = again.get("recalled") is True
+        return replace(found, time=time, due=bool(due), attempt=counted, ticket=ticket, recalled=recalled)
     return _signal(message, received)
 
 
 def fit(event: JsonObject) -> str:
     """The event as a queue message. One that no message can hold is cut down to what `parse_message` reads."""
-    text = json.dumps(event, separators=(",", ":"))
-    return text if len(text) <= _LARGEST else json.dumps(_essence(event), separators=(",", ":"))
+    return _fitting(event, lambda kept: kept)
+
+
+def _fitting(event: JsonObject, wrap: Callable[[JsonObject], JsonObject]) -> str:
+    try:
+        text = json.dumps(wrap(event), separators=(",", ":"))
+    except RecursionError:  # the reader takes a little deeper nesting than the writer
+        text = ""
+    return text if 0 < len(text) <= _LARGEST else json.dumps(wrap(_essence(event)), separators=(",", ":"))
 
 
 def _essence(event: JsonObject) -> JsonObject:
     data = as_object(event.get("data"))
     claims = _claims(data)
-    kept: JsonObject = {
-        name: _short(data.get(name)) for name in ("operationName", "correlationId", "tenantId", "resourceUri")
-    }
-    kept["claims"] = {name: _short(claims.get(name)) for name in (*_ACTORS, "ipaddr")}
-    kept["httpRequest"] = {"clientIpAddress": _short(at(data, "httpRequest.clientIpAddress"))}
-    kept["resourceInfo"] = {"id": _short(at(data, "resourceInfo.id"))}
-    return {name: _short(value) for name, value in event.items() if name in _ENVELOPE} | {"data": kept}
+    kind, time = ("type", "time") if "specversion" in event else ("eventType", "eventTime")
+    names = ("operationName", "correlationId", "tenantId")
+    kept: JsonObject = {name: one_line(as_text(data.get(name))) for name in names}
+    kept["claims"] = {name: one_line(as_text(claims.get(name))) for name in (*_ACTORS, "ipaddr")}
+    kept["httpRequest"] = {"clientIpAddress": one_line(as_text(at(data, "httpRequest.clientIpAddress")), 64)}
+    envelope: JsonObject = {name: one_line(as_text(event.get(name)), 128) for name in ("id", time)}
+    if "specversion" in event:
+        envelope["specversion"] = "1.0"
+    named = _named(as_text(event.get(kind)), as_text(event.get("subject")), data)
+    # One character more than an id can have: what is too long stays too long.
+    envelope |= {kind: one_line(as_text(event.get(kind))), "subject": named[:2049]}
+    return envelope | {"topic": f"/subscriptions/{_subscription(event)}", "data": kept}
 
 
-def _short(value: Json) -> str:
-    return as_text(value)[:_LONGEST_TEXT]
+def _named(kind: str, subject: str, data: JsonObject) -> str:
+    if kind.startswith(_NOTIFICATION_EVENTS):
+        return as_text(at(data, "resourceInfo.id")) or subject
+    return subject or as_text(data.get("resourceUri"))
 
 
 def about(signal: Signal, other: ArmId, now: datetime) -> str:
     """A message that asks for a look at another resource for the same reason, whatever was looked at before now."""
-    event: JsonObject = signal.raw | {"subject": other.path, "id": f"{signal.id} {other.name}"}
+    event: JsonObject = signal.raw | {"subject": other.path}
+    if signal.id:
+        event["id"] = f"{signal.id} {other.name}"
     data = as_object(event.get("data"))
     if "resourceInfo" in data:
         event["data"] = data | {"resourceInfo": {"id": other.path}}
@@ -159,10 +178,16 @@ def put_back(signal: Signal, ticket: str = "", due: datetime | None = None) -> s
 
     With `due` it asks for a look after that time, whatever was looked at before.
     """
-    again = {"attempt": signal.attempt + 1, "received": signal.received.isoformat(), "ticket": ticket}
+    again: JsonObject = {
+        "attempt": min(signal.attempt + 1, _MOST_ATTEMPTS),
+        "received": signal.received.isoformat(),
+        "ticket": ticket,
+    }
     if due is not None or signal.due:
         again["due"] = (due or signal.time).isoformat()
-    return json.dumps({"airlock": again, "event": signal.raw}, separators=(",", ":"))
+    if signal.recalled:
+        again["recalled"] = True
+    return _fitting(signal.raw, lambda event: {"airlock": again, "event": event})
 
 
 def _signal(event: JsonObject, received: datetime) -> Signal | Unreadable:
@@ -170,11 +195,8 @@ def _signal(event: JsonObject, received: datetime) -> Signal | Unreadable:
     if envelope is None:
         return Unreadable("unreadable.shape", "neither an Event Grid event nor a CloudEvent", received)
     data = as_object(event.get("data"))
-    if envelope.type.startswith(_NOTIFICATION_EVENTS):
-        named = as_text(at(data, "resourceInfo.id")) or envelope.subject
-    elif envelope.type.startswith(_SUBSCRIPTION_EVENTS):
-        named = envelope.subject or as_text(data.get("resourceUri"))
-    else:
+    named = _named(envelope.type, envelope.subject, data)
+    if not envelope.type.startswith((_NOTIFICATION_EVENTS, _SUBSCRIPTION_EVENTS)):
         text = f"events of type '{one_line(envelope.type, 128)}' say nothing about a resource"
         return Unreadable("unreadable.event-type", text, received, envelope.id, _subscription(event))
     try:
@@ -185,7 +207,7 @@ def _signal(event: JsonObject, received: datetime) -> Signal | Unreadable:
     return Signal(
         kind=SignalKind.RESOURCE_CHANGE,
         id=envelope.id,
-        cause=envelope.id or f"{target.key} {envelope.time}",
+        cause=envelope.id or f"{target.key} {one_line(envelope.time, 64)}",
         time=_time(envelope.time, received),
         received=received,
         target=target,
