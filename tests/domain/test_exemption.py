@@ -43,6 +43,8 @@ def test_counts(text: str) -> None:
         ("2026-11-22 yesterday", "it ended on 2026-11-22"),
         ("2027-05-23 181 days", "it would last until 2027-05-23, more than 180 days away"),
         ("9999-12-31 forever", "it would last until 9999-12-31, more than 180 days away"),
+        ("20261224 in another form", NO_DATE),
+        ("2026-W52-4 in another form", NO_DATE),
         ("2026-12-24", "it gives no reason after the date"),
         ("2026-12-24   ", "it gives no reason after the date"),
     ],

@@ -32,6 +32,8 @@ entries = st.lists(cidrs | ipv4.map(str) | st.ip_addresses(v=6).map(str) | st.te
         ("0.0.0.0-255.255.255.255", "0.0.0.0/0"),
         ("::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "::/0"),
         ("2001:db8::-2001:db8::ff", "2001:db8::/120"),
+        ("::ffff:0:0/96", "0.0.0.0/0"),
+        ("::ffff:203.0.113.7", "203.0.113.7/32"),
     ],
 )
 def test_parse_range(text: str, network: str) -> None:

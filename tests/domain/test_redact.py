@@ -26,6 +26,7 @@ planted = {
     "cognitive key, 84 letters": st.text(alphanumeric, min_size=84, max_size=84),
     "search key, 52 letters": st.text(alphanumeric, min_size=52, max_size=52),
     "storage key": storage_keys,
+    "client secret": st.builds("{}8Q~{}".format, base64url(3), base64url(34)),
     "event grid key": st.binary(min_size=32, max_size=32).map(lambda key: base64.b64encode(key).decode()),
     "token": st.builds("eyJ{}.eyJ{}.{}".format, base64url(40), base64url(60), base64url(43)),
 }

@@ -126,6 +126,15 @@ def test_trusted_services_keep_the_way_in_that_was_unsaid(kind: str, bypass: Jso
     assert at(sent, "properties.networkAcls.bypass") == bypass
 
 
+def test_trusted_services_get_their_way_in_with_the_deny_and_never_without() -> None:
+    silent = {"ipRules": ip_rules(OFFICE)}
+    sent = patch(COGNITIVE_ACCOUNTS, account({"kind": "OpenAI"}, networkAcls=silent | {"defaultAction": "Allow"}))
+    assert at(sent, "properties.networkAcls.bypass") == "AzureServices"
+    denied = account({"kind": "OpenAI"}, networkAcls=silent | {"defaultAction": "Deny"})
+    rule = next(rule for rule in REMEDIATION.rules if rule.type is COGNITIVE_ACCOUNTS)
+    assert not judge(REMEDIATION, rule, Baseline(), denied)
+
+
 def test_a_bypass_that_was_said_stays() -> None:
     said = acls("Allow") | {"bypass": "None"}
     sent = patch(COGNITIVE_ACCOUNTS, account(networkAcls=said))
