@@ -110,11 +110,8 @@ def _parse(text: str, received: datetime) -> Signal | Unreadable:
         return Unreadable("unreadable.shape", "the message is not one event", received)
     again = message.get("airlock")
     if isinstance(again, dict):
-        attempt = again.get("attempt")
         first = _time(as_text(again.get("received")), received)
         found = _signal(as_object(message.get("event")), first)
-        is_count = isinstance(attempt, int) and not isinstance(attempt, bool)
-        counted = attempt if is_count and 1 <= attempt <= _MOST_ATTEMPTS else 1
         if isinstance(found, Unreadable):
             return found
         ticket = one_line(as_text(again.get("ticket")), 64)
@@ -122,8 +119,16 @@ def _parse(text: str, received: datetime) -> Signal | Unreadable:
         due = as_text(again.get("due"))
         time = max(found.time, _time(due, received)) if due else found.time
         recalled = again.get("recalled") is True
-        return replace(found, time=time, due=bool(due), attempt=counted, ticket=ticket, recalled=recalled)
+        return replace(
+            found, time=time, due=bool(due), attempt=_count(again.get("attempt")), ticket=ticket, recalled=recalled
+        )
     return _signal(message, received)
+
+
+def _count(attempt: Json) -> int:
+    if isinstance(attempt, int) and not isinstance(attempt, bool) and 1 <= attempt <= _MOST_ATTEMPTS:
+        return attempt
+    return 1
 
 
 def fit(event: JsonObject) -> str:

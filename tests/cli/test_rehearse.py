@@ -44,7 +44,7 @@ class Ended:
 def rehearse(folder: Path, *options: str, settings: Mapping[str, str] | None = None) -> Ended:
     """Runs the command with these settings and no others."""
     out = folder / "out"
-    done = airlock("rehearse", "--out", out, *options, **dict(settings or {}))
+    done = airlock("rehearse", "--out", out, *options, stdin=b"", **dict(settings or {}))
     return Ended(done.returncode, done.stdout, done.stderr, out)
 
 

@@ -18,7 +18,7 @@ from local.host.host import FunctionsHost
 from local.host.log import LogLine
 from local.storage import queues
 from local.storage.database import Database
-from tests.local.conftest import Authority, FixedToken
+from tests.storage_account import Authority, FixedToken
 
 APPS = Path(__file__).parent / "apps"
 # Seconds after which a condition that does not come is a failure.

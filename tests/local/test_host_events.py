@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from local.host.host import FunctionsHost
-from tests.local.conftest import Authority
 from tests.local.hosting import Hosting, hosting
+from tests.storage_account import Authority
 
 ENVIRONMENT = {"SIGNALS": "signals"}
 

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from local.host.error import HostError
 from local.host.function import FunctionDefinition, HttpTrigger
 from local.host.routes import routes
-from tests.local.conftest import Authority
 from tests.local.hosting import APPS, hosting
+from tests.storage_account import Authority
 
 
 async def test_a_request_arrives_whole_and_the_answer_too(authority: Authority) -> None:

@@ -18,8 +18,8 @@ from local.host.error import HostError
 from local.host.invocations import messages_of
 from local.host.settings import HostSettings
 from local.host.wire import Datum
-from tests.local.conftest import Authority
 from tests.local.hosting import APPS, PATIENCE, hosting
+from tests.storage_account import Authority
 
 # A host of its own process, to be killed: it says where it listens and stays.
 _HOST = """

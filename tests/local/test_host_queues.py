@@ -10,8 +10,8 @@ from azure.core.credentials import AzureNamedKeyCredential
 from azure.storage.queue.aio import QueueServiceClient
 
 from tests.local.azurite import ACCOUNT, KEY, Azurite
-from tests.local.conftest import Authority
 from tests.local.hosting import PATIENCE, Hosting, hosting
+from tests.storage_account import Authority
 
 
 async def test_a_failed_message_comes_again_and_tells_so(authority: Authority) -> None:

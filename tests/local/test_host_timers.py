@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from local.host.error import HostError
 from local.host.schedule import Schedule
-from tests.local.conftest import Authority
 from tests.local.hosting import PATIENCE, hosting
+from tests.storage_account import Authority
 
 MOMENTS = st.datetimes(datetime(1999, 1, 1), datetime(2199, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 -- hypothesis wants them naive
 

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import ClientResponse, ClientSession, TCPConnector
 from yarl import URL
 
-from tests.local.conftest import ACCOUNT, Authority, Storage
+from tests.storage_account import ACCOUNT, Authority, Storage
 
 AUTHORIZED = {"Authorization": "Bearer rehearsal"}
 BATCH = {**AUTHORIZED, "Content-Type": "multipart/mixed; boundary=b"}

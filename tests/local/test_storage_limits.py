@@ -6,7 +6,7 @@ import pytest
 from azure.core.exceptions import HttpResponseError
 from azure.data.tables import EdmType, EntityProperty, TableTransactionError
 
-from tests.local.conftest import Clock, Storage
+from tests.storage_account import Clock, Storage
 
 
 def numbered(count: int) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from azure.core.exceptions import HttpResponseError, ResourceExistsError, Resour
 from azure.storage.queue import QueueMessage
 from azure.storage.queue.aio import QueueClient
 
-from tests.local.conftest import Storage
+from tests.storage_account import Storage
 
 
 async def receive(queue: QueueClient, seconds: int = 30) -> QueueMessage:

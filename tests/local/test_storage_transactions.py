@@ -6,7 +6,7 @@ from azure.core.exceptions import ResourceNotFoundError
 from azure.data.tables import TableTransactionError, UpdateMode
 from azure.data.tables.aio import TableClient
 
-from tests.local.conftest import Storage
+from tests.storage_account import Storage
 
 
 def keyed(row_key: str, partition_key: str = "p", **properties: object) -> dict[str, object]:
