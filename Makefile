@@ -6,6 +6,8 @@ READY := .venv/.ready
 # Python 3.13: on the path, else kept by pyenv, else fetched by uv.
 PYTHON313 = $(shell for p in python3.13 "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.13.*/bin/python3.13; do \
 	"$$p" -c '' 2>/dev/null && echo "$$p" && exit 0; done; echo 3.13)
+# Every test that starts a worker would compile the whole app again.
+unexport PYTHONDONTWRITEBYTECODE
 RUN := $(UV) run --frozen --no-sync
 
 .PHONY: help demo test check bench format docs requirements clean

@@ -38,11 +38,12 @@ def rehearse(  # noqa: PLR0913 - one parameter for each option
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Write records, estate and summary there.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON and nothing else.")] = False,
 ) -> None:
-    """Rehearse on a local Azure: events in, drifted resources fixed and recorded out.
+    """Rehearse the main job on a local Azure.
 
-    Runs the app that ships, in Microsoft's own Functions runtime, against simulated Azure services on this machine.
-    The AIRLOCK_* settings of the environment count. Ends with 0 when every resource that an event named ended as the
-    mode promises, 1 when one did not, 2 for unusable input.
+    Events go in, drifted resources come out fixed, and the log says what happened. Runs the app that ships, in
+    Microsoft's own Functions runtime, against simulated Azure services on this machine. The AIRLOCK_* settings of the
+    environment count. Ends with 0 when every resource that an event named ended as the mode promises, 1 when one did
+    not, 2 for unusable input.
     """
     script = _script(estate, events, _settings(mode, chaos, bundled=estate is None), chaos)
     catalogue = load_catalogue()

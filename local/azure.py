@@ -178,7 +178,7 @@ class LocalAzure:
             "AzureWebJobsStorage__accountName": ACCOUNT,
             "AzureWebJobsStorage__queueServiceUri": queues_url,
             "AzureWebJobsStorage__tableServiceUri": (
-                f"{await _serve(run, tables.application(database, ACCOUNT), tls)}/{ACCOUNT}"
+                f"{await _serve(run, self.table_service(database), tls)}/{ACCOUNT}"
             ),
             "AIRLOCK_ARM_ENDPOINT": self.arm_url,
             "AIRLOCK_LOGS_ENDPOINT": await _serve(run, self.logs.application(), tls),
@@ -187,6 +187,10 @@ class LocalAzure:
         self.host = await run.enter_async_context(self._functions_host(queues_url))
         webhook = f"{self.host.url}/runtime/webhooks/EventGrid?functionName={plan.webhook}&code={self.host.system_key}"
         self.grid = await run.enter_async_context(EventGrid(webhook, plan.delivery))
+
+    def table_service(self, database: Database) -> web.Application:
+        """The Table service; what wants to see its requests wraps it."""
+        return tables.application(database, ACCOUNT)
 
     def _functions_host(self, queues_url: str) -> FunctionsHost:
         tls = self.certificate.client

@@ -83,7 +83,8 @@ class Launch:
 
     def variables(self) -> dict[str, str]:
         basics = {"PATH": os.defpath, "HOME": str(self.home), "LANG": "C.UTF-8"}
-        coverage = {name: os.environ[name] for name in ("COVERAGE_PROCESS_START",) if name in os.environ}
+        measured = ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
+        coverage = {name: os.environ[name] for name in measured if name in os.environ}
         return basics | coverage | dict(self.environment)
 
 

@@ -131,7 +131,7 @@ class TestTriedAgain:
 
     async def test_a_wait_longer_than_a_worker_has_patience_goes_back_to_the_queue(self) -> None:
         bad = storage()
-        busy = Fault(service="arm", method="GET", status=429, headers={"Retry-After": "12"})
+        busy = Fault(service="arm", method="GET", status=503, headers={"Retry-After": "11"})
         async with airlock([bad], busy) as running:
             await running.change(bad)
             fixed = [row for row in running.records(bad) if row["Outcome"] == "Fixed"]

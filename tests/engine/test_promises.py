@@ -44,16 +44,6 @@ class TestNothingLost:
             assert running.live(bad)["minimumTlsVersion"] == "TLS1_2"
             assert_chained(running.azure.logs.rows)
 
-    async def test_a_signal_outlives_an_azure_that_is_down(self) -> None:
-        bad = storage()
-        async with airlock([bad], Fault(service="arm", status=503, times=None)) as running:
-            await running.azure.publish(write_event(bad, datetime.now(UTC)))
-            await _until(lambda: any("put back" in line.message for line in running.logged))
-            assert not running.records(bad)
-            running.faults.clear()
-            await running.finish()
-            assert running.by_rule(bad)["AIR-004/storage"] == "Fixed"
-
     async def test_a_change_of_a_child_is_a_reason_to_look_at_its_parent(self) -> None:
         bad = account()
         child = {"id": f"{bad['id']}/deployments/gpt", "name": "gpt", "type": f"{bad['type']}/deployments"}
