@@ -8,9 +8,9 @@ from urllib.parse import quote
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 from azure.mgmt.core import AsyncARMPipelineClient
 
-from shared.azure.failures import failure, told_as_failures
+from shared.azure.failures import failure, retry_after, told_as_failures
 from shared.domain.arm_id import ArmId
-from shared.domain.body import JsonObject, as_object, as_text, at
+from shared.domain.body import JsonObject, as_text, at
 from shared.domain.failure import Cause, Refused, TryAgain
 from shared.domain.fix import Fix
 from shared.domain.ports import Receipt
@@ -19,6 +19,7 @@ from shared.patience import patience
 # How long a worker waits for an operation that ARM accepted before the signal goes back to the queue.
 _OPERATION = timedelta(seconds=45)
 _ABSENT = frozenset({"arm.http-404", "arm.not-found", "arm.resource-not-found", "arm.resource-group-not-found"})
+_LONGEST_POLL = timedelta(seconds=15)
 _ENDED_WELL = "succeeded"
 _ENDED_BADLY = frozenset({"failed", "canceled"})
 
@@ -46,26 +47,27 @@ class ArmClient:
         url = self._url(fix.target, fix.api_version)
         answer = await self._call(HttpRequest("PATCH", url, json=fix.body, headers=headers), permit=fix)
         ids = tuple(filter(None, (answer.headers.get("x-ms-request-id"),)))
-        operation = answer.headers.get("Azure-AsyncOperation") or answer.headers.get("Location")
+        told, done = answer.headers.get("Azure-AsyncOperation"), answer.headers.get("Location")
+        operation = told or done
         if answer.status_code != 202 or operation is None or not operation.startswith(f"{self._endpoint}/"):
             return Receipt(ids)
-        return Receipt(ids, await self._failure_of(operation))
+        return Receipt(ids, await patience(_OPERATION)(self._poll, operation, tells_status=told is not None))
 
-    async def _failure_of(self, operation: str) -> str | None:
-        """How the operation ended badly; None if it ended well. Raises TryAgain if it has not ended in time."""
-        return await patience(_OPERATION)(self._poll, operation)
+    async def _poll(self, operation: str, *, tells_status: bool) -> str | None:
+        """How the operation ended badly; None if it ended well. Raises TryAgain while it has not ended.
 
-    async def _poll(self, operation: str) -> str | None:
+        An Azure-AsyncOperation address tells a status until the end and after; a Location answers 202 until the end,
+        and then with the resource, which may have a status of its own.
+        """
         answer = await self._call(HttpRequest("GET", operation))
         body = _json(answer) if answer.content else {}
         status = as_text(body.get("status")).lower()
         if status in _ENDED_BADLY:
             return f"the operation {status}: {as_text(at(body, 'error.code'))} {as_text(at(body, 'error.message'))}"
-        # A Location answers 202 until the end, and then with the resource, which has no status of its own.
-        if answer.status_code == 202 or (status and status != _ENDED_WELL and "properties" not in body):
-            after = answer.headers.get("Retry-After", "")
-            seconds = min(int(after), 15) if after.isdecimal() else 0
-            raise TryAgain(Cause("arm.operation-running", "the operation has not ended"), timedelta(seconds=seconds))
+        if answer.status_code == 202 or (tells_status and status not in {"", _ENDED_WELL}):
+            after = retry_after(answer.headers)
+            wait = min(after, _LONGEST_POLL) if after else None
+            raise TryAgain(Cause("arm.operation-running", "the operation has not ended"), wait)
         return None
 
     def _url(self, target: ArmId, api_version: str) -> str:
@@ -74,14 +76,16 @@ class ArmClient:
     async def _call(self, request: HttpRequest, **options: Any) -> AsyncHttpResponse:  # noqa: ANN401 - azure-core's own signature
         async with told_as_failures("arm"):
             answer = await self._client.send_request(request, **options)
-            content = await answer.read()
         if answer.status_code >= 400:
-            raise failure("arm", answer.status_code, answer.headers, content)
+            raise failure("arm", answer.status_code, answer.headers, answer.content)
         return answer
 
 
 def _json(answer: AsyncHttpResponse) -> JsonObject:
     try:
-        return as_object(json.loads(answer.content))
+        body = json.loads(answer.content)
     except (ValueError, RecursionError) as problem:
         raise TryAgain(Cause("arm.unreadable-answer", "the answer is not JSON")) from problem
+    if not isinstance(body, dict):
+        raise TryAgain(Cause("arm.unreadable-answer", "the answer is not an object"))
+    return body

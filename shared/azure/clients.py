@@ -29,9 +29,13 @@ if TYPE_CHECKING:
 
 LEDGER_TABLE = "AirlockLedger"
 SIGNALS_QUEUE = "signals"
-# The clouds with an Azure Resource Manager, and a token audience, of their own (learn.microsoft.com/azure/
-# azure-government/compare-azure-government-global-azure, and the same for China, read 2026-11-23).
-_SOVEREIGN = ("https://management.usgovcloudapi.net", "https://management.chinacloudapi.cn")
+# The clouds with token audiences of their own, Resource Manager's and beside it Azure Monitor's (learn.microsoft.com/
+# azure/azure-government/compare-azure-government-global-azure, and the same for China, read 2026-11-23).
+_SOVEREIGN = {
+    "https://management.usgovcloudapi.net": "https://monitor.azure.us",
+    "https://management.chinacloudapi.cn": "https://monitor.azure.cn",
+}
+_PUBLIC_MONITOR = "https://monitor.azure.com"
 _PUBLIC = "https://management.azure.com"
 # Seconds. Every call is a small request; what takes longer is better tried again.
 _CONNECT, _READ = 5, 30
@@ -83,10 +87,14 @@ class Clients:
         from azure.monitor.ingestion.aio import LogsIngestionClient  # noqa: PLC0415 - after the fix, not before it
 
         own = self._transport(self._options.logs_endpoint)
-        return LogsIngestionClient(self._options.logs_endpoint, self._credential, transport=own, retry_total=0)
+        scopes = [f"{_SOVEREIGN.get(self._options.arm_endpoint, _PUBLIC_MONITOR)}/.default"]
+        return LogsIngestionClient(
+            self._options.logs_endpoint, self._credential, credential_scopes=scopes, transport=own, retry_total=0
+        )
 
     def _transport(self, *own_addresses: str) -> GatedTransport:
-        gate = Gate(frozenset(urlsplit(address).netloc for address in own_addresses))
+        own_hosts = frozenset(urlsplit(address).netloc for address in own_addresses)
+        gate = Gate(own_hosts, urlsplit(self._options.arm_endpoint).netloc)
         return GatedTransport(gate, connection_timeout=_CONNECT, read_timeout=_READ)
 
 

@@ -73,8 +73,10 @@ def entry_entity(entry: Entry) -> Entity:
         "history": [[attempt.rule, attempt.begun.isoformat()] for attempt in entry.history],
         "returns": _iso(entry.returns),
     }
-    own = {"PartitionKey": shard(entry.key), "RowKey": entry_row(entry.key), "Key": entry.key}
-    return own | {"State": json.dumps(state)} | _pack(_intention_json(entry.intention) if entry.intention else None)
+    kept: JsonObject = {"state": state}
+    if entry.intention is not None:
+        kept["intention"] = _intention_json(entry.intention)
+    return {"PartitionKey": shard(entry.key), "RowKey": entry_row(entry.key), "Key": entry.key} | _pack(kept)
 
 
 def read_entry(key: str, entities: Iterable[Mapping[str, Any]]) -> Entry:
@@ -90,14 +92,14 @@ def read_entry(key: str, entities: Iterable[Mapping[str, Any]]) -> Entry:
     first, last = _time(quiet.get("First")), _time(quiet.get("Last"))
     if main is None:
         return Entry(key, attached_to=attached, first_signal=first, last_signal=last)
-    state = as_object(json.loads(str(main["State"])))
     kept = _unpack(main)
+    state, intention = as_object(kept.get("state")), kept.get("intention")
     return Entry(
         key=key,
         watermark=_time(state.get("watermark")),
         held_until=_time(state.get("heldUntil")),
         holder=as_text(state.get("holder")),
-        intention=_read_intention(kept) if kept is not None else None,
+        intention=_read_intention(as_object(intention)) if intention is not None else None,
         head=as_text(state.get("head")) or GENESIS,
         remembered=tuple(as_text(name) for name in as_list(state.get("remembered"))),
         names=frozenset(as_text(name) for name in as_list(state.get("names"))),
@@ -107,7 +109,7 @@ def read_entry(key: str, entities: Iterable[Mapping[str, Any]]) -> Entry:
         returns=_time(state.get("returns")),
         first_signal=first,
         last_signal=last,
-        version=Version(str(main.metadata["etag"]), kept is not None),  # type: ignore[attr-defined] # a TableEntity
+        version=Version(str(main.metadata["etag"]), intention is not None),  # type: ignore[attr-defined] # a TableEntity
     )
 
 
@@ -124,7 +126,7 @@ def row_entity(row: Row) -> Entity:
 
 def read_row(entity: Mapping[str, Any]) -> Row:
     """The row that `row_entity` wrote. Raises ValueError for anything else."""
-    kept = as_object(_unpack(entity))
+    kept = _unpack(entity)
     told = (as_text(kept.get("chain")), as_text(kept.get("id")), as_text(kept.get("digest")))
     return Row(*told, as_object(kept.get("columns")))
 
@@ -145,16 +147,16 @@ def _read_intention(kept: JsonObject) -> Intention:
     )
 
 
-def _pack(value: JsonObject | None) -> Entity:
-    """The value compressed, in as many properties as it takes; none for None."""
-    data = zlib.compress(json.dumps(value).encode()) if value is not None else b""
+def _pack(value: JsonObject) -> Entity:
+    """The value compressed, in as many properties as it takes."""
+    data = zlib.compress(json.dumps(value).encode())
     return {f"Data{at // _CHUNK}": data[at : at + _CHUNK] for at in range(0, len(data), _CHUNK)}
 
 
-def _unpack(entity: Mapping[str, Any]) -> JsonObject | None:
+def _unpack(entity: Mapping[str, Any]) -> JsonObject:
     names = sorted((name for name in entity if name.startswith("Data")), key=lambda name: int(name[4:]))
     data = b"".join(entity[name] for name in names)
-    return as_object(json.loads(zlib.decompress(data))) if data else None
+    return as_object(json.loads(zlib.decompress(data)))
 
 
 def _iso(moment: datetime | None) -> str | None:

@@ -36,7 +36,7 @@ def failure(service: str, status: int, headers: Mapping[str, str], body: bytes) 
     cause = Cause(f"{service}.{name}", redact(f"{status} {code}: {message}", 512), headers.get("x-ms-request-id"))
     lasting = code.lower() in _LASTING
     if not lasting and (code.lower() in _PASSING or status in _TRY_AGAIN or status >= 500):
-        return TryAgain(cause, _retry_after(headers))
+        return TryAgain(cause, retry_after(headers))
     return Refused(cause)
 
 
@@ -61,7 +61,7 @@ async def told_as_failures(service: str) -> AsyncIterator[None]:
     except ClientAuthenticationError as error:
         raise TryAgain(Cause(f"{service}.no-token", redact(error.message, 512))) from error
     except HttpResponseError as error:
-        if error.status_code is None:
+        if error.status_code is None or error.status_code < 400:
             raise TryAgain(Cause(f"{service}.unreadable-answer", redact(error.message, 512))) from error
         headers = getattr(error.response, "headers", {})
         raise failure(service, error.status_code, headers, _body(error)) from error
@@ -90,7 +90,7 @@ def _slug(code: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", _WORD.sub("-", code).lower()).strip("-")[:64]
 
 
-def _retry_after(headers: Mapping[str, str]) -> timedelta | None:
+def retry_after(headers: Mapping[str, str]) -> timedelta | None:
     """Retry-After in whole seconds, as ARM sends it; anything else counts as not said."""
     text = headers.get("Retry-After", "")
     if not text.isdecimal() or len(text) > 9:

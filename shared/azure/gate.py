@@ -16,9 +16,11 @@ _READS = frozenset({"GET", "HEAD"})
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """`own_hosts` are the hosts of our own ledger, queue and log, which are written to in every mode."""
+    """`own_hosts` are the hosts of our own ledger, queue and log, which are written to in every mode; `arm_host` is
+    where fixes go, and nowhere else."""
 
     own_hosts: frozenset[str]
+    arm_host: str = "management.azure.com"
 
     def refusal(self, method: str, url: str, permit: Fix | None) -> str | None:
         """Why the request may not leave; None if it may.
@@ -26,13 +28,16 @@ class Gate:
         A write to anywhere but our own stores needs a Fix in mode enforce, made for the very resource it goes to.
         """
         parts = urlsplit(url)
-        if method in _READS or parts.netloc in self.own_hosts:
+        if method in _READS or (parts.netloc and parts.netloc in self.own_hosts):
             return None
         if permit is None:
             return f"a {method} without a fix"
         if permit.mode is not Mode.ENFORCE:
             return f"a {method} for a fix in mode {permit.mode.value}"
-        if method != "PATCH" or unquote(parts.path) != permit.target.path:
+        if parts.netloc != self.arm_host:
+            return f"a {method} to another host than Azure Resource Manager's"
+        # An escaped slash would name another resource than the path that it unescapes to.
+        if method != "PATCH" or "%2f" in parts.path.lower() or unquote(parts.path) != permit.target.path:
             return f"a {method} that is not the fix it carries"
         return None
 

@@ -59,9 +59,9 @@ class TableLedger:
         async with own_store("ledger"):
             for key in added:
                 note = {"PartitionKey": shard(key), "RowKey": attachment_row(key, owner), "Owner": owner.path}
-                await self._table.upsert_entity(note, mode=UpdateMode.REPLACE)
+                await self._submit([("upsert", note)])
             for key in removed:
-                await self._table.delete_entity(shard(key), attachment_row(key, owner))
+                await self._delete(shard(key), attachment_row(key, owner))
 
     async def wait_for_quiet(self, key: str, first: datetime, last: datetime) -> None:
         """Notes beside the entry the oldest and the newest change of the burst it waits out."""
@@ -106,7 +106,13 @@ class TableLedger:
         except HttpResponseError:
             # One row that is gone already fails the whole transaction; deleting alone passes over it.
             for name in names:
-                await self._table.delete_entity(partition, name)
+                await self._delete(partition, name)
+
+    async def _delete(self, partition: str, name: str) -> None:
+        try:
+            await self._table.delete_entity(partition, name)
+        except ResourceNotFoundError:
+            return  # the row, or the whole table, is not there: that is what was asked for
 
     async def _submit(self, operations: Sequence[Operation]) -> list[Any]:
         try:

@@ -57,9 +57,10 @@ class RemediationLog:
             self._sent += chunk
 
     async def _strike(self) -> None:
-        await asyncio.sleep(_LINGER)
-        rows, self._sent = self._sent, []
-        try:
-            await self._ledger.strike(rows)
-        except AirlockError as problem:
-            _LOG.warning("%d sent records stay listed and will be sent again: %s", len(rows), problem)
+        while self._sent:
+            await asyncio.sleep(_LINGER)
+            rows, self._sent = self._sent, []
+            try:
+                await self._ledger.strike(rows)
+            except AirlockError as problem:
+                _LOG.warning("%d sent records stay listed and will be sent again: %s", len(rows), problem)

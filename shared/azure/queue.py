@@ -1,5 +1,6 @@
 """The queue that signals wait in."""
 
+import math
 from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -26,7 +27,7 @@ class SignalQueue:
     async def put(self, message: str, delay: timedelta) -> None:
         """Puts a message in, visible after the delay, kept until somebody takes it. Raises TryAgain."""
         self._client = self._client or self._connect()
-        hidden = int(min(max(delay, timedelta()), _LONGEST).total_seconds())
+        hidden = math.ceil(min(max(delay, timedelta()), _LONGEST).total_seconds())
         async with own_store("queue"):
             try:
                 await self._client.send_message(message, visibility_timeout=hidden, time_to_live=_FOR_EVER)

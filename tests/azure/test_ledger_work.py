@@ -1,0 +1,155 @@
+"""The ledger's open work: intentions whose worker died, and rows that wait to be sent."""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from azure.data.tables.aio import TableClient
+
+from shared.azure.entities import SHARDS, shard
+from shared.azure.ledger import TableLedger
+from shared.domain.failure import TryAgain
+from shared.domain.ledger import Entry
+from shared.domain.record import Row
+from tests.azure.making import NOW, SECOND, assert_chain, concluded, intended, key, record
+
+LATER = NOW + timedelta(hours=1)
+ROUNDS = 2
+
+
+async def listed(table: TableClient) -> int:
+    """How many intentions the table lists as open."""
+    return len([row async for row in table.query_entities("RowKey ge 'i|' and RowKey lt 'i|~'")])
+
+
+async def written(ledger: TableLedger, number: int, count: int) -> tuple[Row, ...]:
+    """The rows of one resource after so many records more."""
+    entry, rows = concluded(await ledger.open(key(number)), count, NOW + number * SECOND, number * 1000)
+    await ledger.commit(entry, rows)
+    return rows
+
+
+async def test_intentions_whose_lease_ran_out_are_found_wherever_they_stand(
+    ledger: TableLedger, table: TableClient
+) -> None:
+    own = {name: [number for number in range(400) if shard(key(number)) == name][:2] for name in SHARDS}
+    for lost, held in own.values():
+        await ledger.commit(intended(Entry(key(lost)), NOW - SECOND, f"signal {lost}"))
+        await ledger.commit(intended(Entry(key(held)), NOW + SECOND, f"signal {held}"))
+    await ledger.commit(Entry(key(1000)))
+    found = await ledger.interrupted(NOW)
+    assert sorted(intention.message for intention in found) == sorted(f"signal {lost}" for lost, _ in own.values())
+    assert len(await ledger.interrupted(NOW + 2 * SECOND)) == 32
+    assert await listed(table) == 32
+
+
+async def test_an_intention_that_was_concluded_is_not_listed_any_more(ledger: TableLedger, table: TableClient) -> None:
+    entry = await ledger.commit(intended(Entry(key(0)), NOW - SECOND))
+    assert len(await ledger.interrupted(NOW)) == 1
+    done, rows = concluded(entry)
+    done = await ledger.commit(done, rows)
+    assert await ledger.interrupted(NOW) == ()
+    assert await listed(table) == 0
+    # Once more from the beginning: what was struck off can be listed and struck off again.
+    done = await ledger.commit(intended(done, NOW - SECOND))
+    assert len(await ledger.interrupted(NOW)) == 1
+    await ledger.commit(concluded(await ledger.open(key(0)), first=1)[0])
+    assert await ledger.interrupted(NOW) == ()
+    assert await listed(table) == 0
+
+
+async def test_an_intention_that_was_let_go_is_found_at_once(ledger: TableLedger) -> None:
+    entry = await ledger.commit(intended(Entry(key(0)), LATER))
+    assert await ledger.interrupted(NOW) == ()
+    await ledger.commit(entry.release())
+    assert [intention.message for intention in await ledger.interrupted(NOW)] == ["signal"]
+
+
+async def test_unsent_rows_come_oldest_first_from_all_partitions(ledger: TableLedger) -> None:
+    numbers = random.Random(1).sample(range(20), 20)  # noqa: S311 - repeatable, nothing secret
+    for number in numbers:
+        await written(ledger, number, 2)
+    found = await ledger.unsent(LATER)
+    times = [str(row.columns["TimeGenerated"]) for row in found]
+    assert len(found) == 40
+    assert times == sorted(times)
+    assert [row.chain for row in found[::2]] == [key(number) for number in range(20)]
+
+
+async def test_only_older_rows_come(ledger: TableLedger) -> None:
+    rows = {number: await written(ledger, number, 1) for number in range(4)}
+    assert await ledger.unsent(NOW) == ()
+    assert await ledger.unsent(NOW + SECOND) == rows[0]
+    assert await ledger.unsent(NOW + 3 * SECOND) == (*rows[0], *rows[1], *rows[2])
+
+
+async def test_rows_that_were_struck_do_not_come_again(ledger: TableLedger) -> None:
+    rows = [row for number in range(12) for row in await written(ledger, number, 2)]
+    struck, kept = rows[::3], [row for row in rows if row not in rows[::3]]
+    await ledger.strike(struck)
+    assert list(await ledger.unsent(LATER)) == kept
+    # Somebody else may have struck some of them before, or all.
+    await ledger.strike([*struck, *kept[:3]])
+    await ledger.strike(struck)
+    await ledger.strike([])
+    assert list(await ledger.unsent(LATER)) == kept[3:]
+    assert (await ledger.open(key(11))).head == rows[-1].digest
+
+
+async def test_more_rows_are_struck_than_one_transaction_takes(ledger: TableLedger) -> None:
+    rows = [row for _ in range(2) for row in await appended(ledger, 60)]
+    assert len(await ledger.unsent(LATER)) == 120
+    await ledger.strike([*rows, *rows])
+    assert await ledger.unsent(LATER) == ()
+
+
+async def appended(ledger: TableLedger, count: int) -> Sequence[Row]:
+    entry = await ledger.open(key(0))
+    done, rows = entry.conclude([record(at, rule=entry.head) for at in range(count)], NOW)
+    await ledger.commit(done, rows)
+    return rows
+
+
+async def test_one_of_many_wins_and_nothing_is_lost(table: TableClient) -> None:
+    """Two workers, fifty commits at a time, on a table that is not there yet."""
+    ledgers = (TableLedger(table), TableLedger(table))
+    won: list[Row] = []
+    for turn in range(ROUNDS):
+        opened = [await ledger.open(key(0)) for ledger in ledgers]
+
+        async def attempt(number: int, entries: Sequence[Entry] = opened, turn: int = turn) -> tuple[Row, ...]:
+            done, rows = concluded(entries[number % 2], 2, NOW + turn * SECOND, 1000 * turn + 2 * number)
+            await ledgers[number % 2].commit(done, rows)
+            return rows
+
+        results = await asyncio.gather(*map(attempt, range(50)), return_exceptions=True)
+        winners = [result for result in results if isinstance(result, tuple)]
+        assert len(winners) == 1
+        assert sum(isinstance(result, TryAgain) for result in results) == 49
+        won += winners[0]
+    assert list(await ledgers[0].unsent(LATER)) == won
+    assert_chain(won, (await ledgers[1].open(key(0))).head)
+
+
+async def test_everybody_who_tries_again_gets_through(ledger: TableLedger) -> None:
+    async def insist(number: int) -> None:
+        while True:
+            entry, rows = concluded(await ledger.open(key(0)), first=number)
+            try:
+                await ledger.commit(entry, rows)
+            except TryAgain:
+                continue
+            return
+
+    await asyncio.gather(*map(insist, range(8)))
+    rows = await ledger.unsent(LATER)
+    assert len(rows) == 8
+    assert_chain(rows, (await ledger.open(key(0))).head)
+
+
+async def test_an_entry_without_an_intention_is_never_listed(ledger: TableLedger, table: TableClient) -> None:
+    entry = await ledger.commit(Entry(key(0)))
+    await ledger.commit(replace(entry, holder="worker", held_until=NOW - SECOND))
+    assert await listed(table) == 0

@@ -1,0 +1,47 @@
+"""The app as the Functions host indexes it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from local.host.function import EventGridTrigger, QueueTrigger, TimerTrigger
+from shared.azure.clients import SIGNALS_QUEUE
+from tests.local.hosting import hosting
+from tests.storage_account import Authority
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+# What an event on its way to the queue has no need of.
+HEAVY = ("azure.identity", "azure.data.tables", "azure.storage.queue", "azure.mgmt", "azure.monitor")
+
+
+async def test_the_functions_are_these(authority: Authority) -> None:
+    async with hosting(authority) as case, case.host(str(REPOSITORY)) as host:
+        found = {function.name: function for function in host.functions}
+    assert set(found) == {"on_resource_change", "remediate", "settle"}
+    assert isinstance(found["on_resource_change"].trigger, EventGridTrigger)
+    assert dict(found["on_resource_change"].outputs) == {"signals": SIGNALS_QUEUE}
+    remediate = found["remediate"].trigger
+    assert isinstance(remediate, QueueTrigger)
+    assert remediate.queue == SIGNALS_QUEUE
+    assert isinstance(found["settle"].trigger, TimerTrigger)
+    assert not found["settle"].trigger.run_on_startup
+    assert {function.retry for function in found.values()} == {None}
+
+
+def test_the_host_reads_the_queue_as_we_write_it() -> None:
+    settings = json.loads((REPOSITORY / "host.json").read_text())
+    queues = settings["extensions"]["queues"]
+    assert queues["messageEncoding"] == "base64"
+    assert (queues["batchSize"], queues["newBatchThreshold"]) == (16, 16)
+    # A signal that is held up for as long as a worker may be must not outlive its function.
+    assert settings["functionTimeout"] == "00:10:00"
+    assert queues["maxDequeueCount"] > 1
+
+
+@pytest.mark.parametrize("package", HEAVY)
+def test_nothing_heavy_is_loaded_before_the_first_message(package: str) -> None:
+    probe = f"import sys, function_app; sys.exit(any(name.startswith({package!r}) for name in sys.modules))"
+    subprocess.run([sys.executable, "-c", probe], cwd=REPOSITORY, check=True)  # noqa: S603 - the command is ours
