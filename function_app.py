@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 
 import azure.functions as func
 
+from shared.domain.signal import SIGNALS_QUEUE, fit
 from shared.pipeline import World, remediate
 from shared.settle import settle
 
 app = func.FunctionApp()
 
 _APP_VERSION = "0.1.0"
-_QUEUE = "signals"
 _STORAGE = "AzureWebJobsStorage"
 
 
@@ -26,13 +26,13 @@ def _world() -> World:
     from shared.azure.ledger import TableLedger
     from shared.azure.log import RemediationLog
     from shared.azure.queue import SignalQueue
-    from shared.domain.settings import read_host_storage, read_settings
+    from shared.domain.settings import read_host_storage, read_settings, with_log
     from shared.turns import Turns
 
     # The SDKs tell of every request at the level that this app tells of its own doings.
     logging.getLogger("azure").setLevel(logging.WARNING)
     catalogue = load_catalogue()
-    settings = read_settings(os.environ, catalogue)
+    settings = with_log(read_settings(os.environ, catalogue))
     options = settings.operational
     clients = Clients(options, read_host_storage(os.environ))
     ledger = TableLedger(clients.ledger())
@@ -51,17 +51,16 @@ def _world() -> World:
 
 @app.function_name("on_resource_change")
 @app.event_grid_trigger(arg_name="event")
-@app.queue_output(arg_name="signals", queue_name=_QUEUE, connection=_STORAGE)
+@app.queue_output(arg_name="signals", queue_name=SIGNALS_QUEUE, connection=_STORAGE)
 def on_resource_change(event: func.EventGridEvent, signals: func.Out[str]) -> None:
     """Event Grid waits 30 seconds and drops what is refused, so the event is only passed on."""
     from shared.azure.intake import raw_event
-    from shared.domain.signal import fit
 
     signals.set(fit(raw_event(event)))
 
 
 @app.function_name("remediate")
-@app.queue_trigger(arg_name="message", queue_name=_QUEUE, connection=_STORAGE)
+@app.queue_trigger(arg_name="message", queue_name=SIGNALS_QUEUE, connection=_STORAGE)
 async def on_signal(message: func.QueueMessage) -> None:
     """One signal, from reading the resource to the record."""
     await remediate(message.get_body().decode(errors="replace"), _world())

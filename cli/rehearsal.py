@@ -5,7 +5,7 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from local.arm.service import ArmConfig
@@ -27,7 +27,8 @@ _TICK_SECONDS = 0.1
 class Script:
     """What is played: the estate as it was given, the events in their order, then what people do, then late events.
 
-    `settings` are app settings; `chaos` seeds an Azure that misbehaves, None for one that does not.
+    `settings` are app settings; `chaos` seeds an Azure that misbehaves, None for one that does not. A signal that comes
+    back later than the `horizon` is not waited for.
     """
 
     estate: Sequence[JsonObject]
@@ -36,6 +37,7 @@ class Script:
     deeds: Sequence[Deed] = ()
     late: Sequence[JsonObject] = ()
     chaos: int | None = None
+    horizon: timedelta = timedelta(minutes=1)
 
 
 @dataclass(slots=True)
@@ -126,5 +128,6 @@ def _plan(script: Script) -> Plan:
         estate=script.estate,
         arm=ArmConfig(seed=seed or 0),
         delivery=delivery,
+        horizon=script.horizon,
         faults=Faults() if seed is None else Faults.chaos(seed, _CHAOS_INTENSITY),
     )

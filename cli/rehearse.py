@@ -3,7 +3,8 @@
 import asyncio
 import json
 import os
-from datetime import UTC, date, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -45,9 +46,11 @@ def rehearse(  # noqa: PLR0913 - one parameter for each option
     environment count. Ends with 0 when every resource that an event named ended as the mode promises, 1 when one did
     not, 2 for unusable input.
     """
-    script = _script(estate, events, _settings(mode, chaos, bundled=estate is None), chaos)
     catalogue = load_catalogue()
-    settings = read_settings(script.settings, catalogue)
+    chosen = _settings(mode, chaos, bundled=estate is None)
+    settings = read_settings(chosen, catalogue)
+    waits = settings.operational.quiet_seconds + 2 * settings.operational.grace_seconds
+    script = replace(_script(estate, events, chosen, chaos), horizon=timedelta(minutes=1) + waits)
     for problem in settings.problems:
         output.complain(f"warning: {problem}")
     console = output.console()

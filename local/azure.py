@@ -37,8 +37,6 @@ type Body = dict[str, Any]
 
 ACCOUNT = "stairlock"
 _ARM_AUDIENCE = "https://management.azure.com"
-# A signal that comes back later than this is not waited for.
-_HORIZON = timedelta(minutes=1)
 _LOOK_SECONDS = 0.05
 # A request that hangs on purpose is not waited for.
 _SHUTDOWN_SECONDS = 0.2
@@ -61,7 +59,8 @@ class Plan:
 
     `app_directory` holds the function app; `webhook` names its function that Event Grid calls. `settings` are the
     app settings beside those that say where the services are. `stream` is the log's stream, `columns` its table.
-    `workers` is how many worker processes the host keeps.
+    `workers` is how many worker processes the host keeps. A signal that comes back later than the `horizon` is not
+    waited for.
     """
 
     app_directory: Path
@@ -73,6 +72,7 @@ class Plan:
     arm: ArmConfig = field(default_factory=ArmConfig)
     delivery: Delivery = field(default_factory=Delivery)
     faults: Faults = field(default_factory=Faults)
+    horizon: timedelta = timedelta(minutes=1)
     workers: int = 1
     timers: bool = False
 
@@ -143,7 +143,7 @@ class LocalAzure:
             return answer.status
 
     async def finish(self, timeout: float) -> None:  # noqa: ASYNC109 - told on to the host, which names what is open
-        """Waits until every event is delivered and every signal done, those that come back within a minute included.
+        """Waits until every event is delivered and every signal done, those that come back within the horizon included.
 
         Raises TimeoutError after `timeout` seconds.
         """
@@ -151,7 +151,7 @@ class LocalAzure:
             while True:
                 await self.grid.drain()
                 await self.host.wait_idle(timeout)
-                if not self._messages.is_due(_HORIZON):
+                if not self._messages.is_due(self._plan.horizon):
                     return
                 await asyncio.sleep(_LOOK_SECONDS)
 

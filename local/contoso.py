@@ -147,10 +147,10 @@ def _storage() -> list[Body]:
         "networkAcls": {"defaultAction": "Deny", "bypass": "AzureServices"},
     }
     return [
-        _account_of_storage("stmlfraud", weak, link="blob", hub=True),
-        _account_of_storage("straglake", weak, PROTECTED, link="blob"),
-        _account_of_storage("stscans", sound, PROTECTED, link="blob"),
-        _account_of_storage("stgoldcopy", sound | {"minimumTlsVersion": "TLS1_1"}, PROTECTED, link="blob"),
+        _account_of_storage("stmlfraud", weak, links=("blob", "file"), hub=True),
+        _account_of_storage("straglake", weak, PROTECTED, ("blob",)),
+        _account_of_storage("stscans", sound, PROTECTED, ("blob",)),
+        _account_of_storage("stgoldcopy", sound | {"minimumTlsVersion": "TLS1_1"}, PROTECTED, ("blob",)),
         _account_of_storage("stmarketing", weak),
         _account_of_storage("stairlock", weak, PROTECTED),
     ]
@@ -158,8 +158,6 @@ def _storage() -> list[Body]:
 
 def _network() -> list[Body]:
     lock = f"{GROUP}/{STORAGE}/stgoldcopy/providers/Microsoft.Authorization/locks/frozen"
-    endpoint = f"{HUB}/{ENDPOINTS}/pe-stmlfraud"
-    link: Body = {"privateLinkServiceId": f"{GROUP}/{STORAGE}/stmlfraud", "groupIds": ["blob"]}
     return [
         {
             "id": lock,
@@ -167,14 +165,24 @@ def _network() -> list[Body]:
             "type": "Microsoft.Authorization/locks",
             "properties": {"level": "ReadOnly", "notes": "legal hold"},
         },
-        {
-            "id": endpoint,
-            "name": "pe-stmlfraud",
-            "type": ENDPOINTS,
-            "location": "westeurope",
-            "properties": {"provisioningState": "Succeeded", "privateLinkServiceConnections": [{"properties": link}]},
-        },
+        _endpoint(HUB, "stmlfraud", "blob"),
+        _endpoint(HUB, "stmlfraud", "file"),
+        _endpoint(GROUP, "straglake", "blob"),
+        _endpoint(GROUP, "stscans", "blob"),
+        _endpoint(GROUP, "stgoldcopy", "blob"),
     ]
+
+
+def _endpoint(where: str, account: str, group: str) -> Body:
+    """A private endpoint that leads to a storage account, whose own connections do not tell the group."""
+    link: Body = {"privateLinkServiceId": f"{GROUP}/{STORAGE}/{account}", "groupIds": [group]}
+    return {
+        "id": f"{where}/{ENDPOINTS}/pe-{account}-{group}",
+        "name": f"pe-{account}-{group}",
+        "type": ENDPOINTS,
+        "location": "westeurope",
+        "properties": {"provisioningState": "Succeeded", "privateLinkServiceConnections": [{"properties": link}]},
+    }
 
 
 def _account(
@@ -203,9 +211,11 @@ def _workspace(name: str, kind: str, properties: Body, link: str | None = None, 
 
 
 def _account_of_storage(
-    name: str, properties: Body, tags: Mapping[str, str] | None = None, link: str | None = None, *, hub: bool = False
+    name: str, properties: Body, tags: Mapping[str, str] | None = None, links: Sequence[str] = (), *, hub: bool = False
 ) -> Body:
-    own: Body = {"privateEndpointConnections": _links(f"{STORAGE}/{name}", link, hub=hub)}
+    own: Body = {"privateEndpointConnections": []}
+    for group in links:
+        own["privateEndpointConnections"] += _links(f"{STORAGE}/{name}", group, hub=hub)
     return _resource(f"{STORAGE}/{name}", own | properties, tags) | {
         "kind": "StorageV2",
         "sku": {"name": "Standard_LRS", "tier": "Standard"},
@@ -227,8 +237,9 @@ def _links(tail: str, group: str | None, *, hub: bool = False) -> list[Body]:
     """One approved private endpoint connection; none without a group. Storage does not tell the group here."""
     if group is None:
         return []
-    name = f"pe-{tail.rpartition('/')[2]}"
-    told: Body = {} if group == "blob" else {"groupIds": [group]}
+    untold = tail.startswith(STORAGE)
+    name = f"pe-{tail.rpartition('/')[2]}" + (f"-{group}" if untold else "")
+    told: Body = {} if untold else {"groupIds": [group]}
     return [
         {
             "id": f"{GROUP}/{tail}/privateEndpointConnections/{name}",

@@ -4,8 +4,8 @@ from datetime import date
 
 from shared.domain import firewall
 from shared.domain.baseline import Baseline
-from shared.domain.body import JsonObject, place
-from shared.domain.guards import NOT_CLOUD_SHELL, REACHABLE_AFTERWARDS
+from shared.domain.body import JsonObject
+from shared.domain.guards import NOT_CLOUD_SHELL, REACHABLE_AFTERWARDS, SUBDOMAIN_FOR_RULES
 from shared.domain.remediation import Remediation, Rule, Severity, Source
 from shared.domain.resource import Resource
 from shared.domain.resource_types import COGNITIVE_ACCOUNTS, ML_WORKSPACES, SEARCH, STORAGE
@@ -20,7 +20,7 @@ def _closed_or_listed(resource: Resource, baseline: Baseline) -> JsonObject:
         return {}
     narrow = baseline.allow_lists and not firewall.wide_ranges(resource, baseline)
     if narrow and (firewall.lets_someone_in(resource) or firewall.denies_the_rest(resource)):
-        return place(f"{resource.type.firewall}.defaultAction", "Deny")
+        return {"properties": {"networkAcls": firewall.denying(resource, baseline)}}
     return _CLOSED
 
 
@@ -65,8 +65,11 @@ REMEDIATION = Remediation(
             type=COGNITIVE_ACCOUNTS,
             desired=_closed_or_listed,
             defaults=_DEFAULTS,
-            actions=("Microsoft.CognitiveServices/accounts/write",),
-            guards=(REACHABLE_AFTERWARDS,),
+            actions=(
+                "Microsoft.CognitiveServices/accounts/write",
+                "Microsoft.Network/virtualNetworks/subnets/joinViaServiceEndpoint/action",
+            ),
+            guards=(SUBDOMAIN_FOR_RULES, REACHABLE_AFTERWARDS),
         ),
         Rule(
             type=SEARCH,
@@ -86,7 +89,10 @@ REMEDIATION = Remediation(
             type=STORAGE,
             desired=_closed_or_listed,
             defaults=_DEFAULTS,
-            actions=("Microsoft.Storage/storageAccounts/write",),
+            actions=(
+                "Microsoft.Storage/storageAccounts/write",
+                "Microsoft.Network/virtualNetworks/subnets/joinViaServiceEndpoint/action",
+            ),
             guards=(NOT_CLOUD_SHELL, REACHABLE_AFTERWARDS),
         ),
     ),

@@ -4,7 +4,7 @@ from datetime import date
 
 from shared.domain import firewall
 from shared.domain.baseline import Baseline
-from shared.domain.body import Json, JsonObject, as_text, place
+from shared.domain.body import JsonObject, place
 from shared.domain.guards import CUSTOM_SUBDOMAIN, NOT_CLOUD_SHELL, REACHABLE_AFTERWARDS
 from shared.domain.remediation import Remediation, Rule, Severity, Source
 from shared.domain.resource import Resource
@@ -12,35 +12,18 @@ from shared.domain.resource_types import COGNITIVE_ACCOUNTS, SEARCH, STORAGE
 
 _DEFAULTS: JsonObject = {"properties": {"networkAcls": {"defaultAction": "Allow"}}}
 _SEARCH_DEFAULTS: JsonObject = {"properties": {"networkRuleSet": {"ipRules": []}}}
-# The kinds that other AI services reach through the trusted-service bypass: as long as everybody was let in they needed
-# none, so they get it together with the deny.
-_TRUSTING_KINDS = ("openai", "aiservices")
-
-
-def _narrow(resource: Resource, baseline: Baseline) -> list[Json] | None:
-    """The IP rules without those that are as good as the internet; None where there are none of that kind."""
-    wide = firewall.wide_ranges(resource, baseline)
-    kept = [rule for rule in firewall.ip_rules(resource) if firewall.ip_value(rule) not in wide]
-    return kept if wide else None
 
 
 def _denying(resource: Resource, baseline: Baseline) -> JsonObject:
     """A resource that the public network cannot reach has no need of rules."""
-    if firewall.is_closed(resource):
-        return {}
-    rules: JsonObject = {"defaultAction": "Deny"}
-    kept = _narrow(resource, baseline)
-    if kept is not None:
-        rules["ipRules"] = kept
-    if resource.kind in _TRUSTING_KINDS and not firewall.denies_the_rest(resource):
-        rules["bypass"] = as_text(firewall.rules(resource).get("bypass")) or "AzureServices"
-    return {"properties": {"networkAcls": rules}}
+    return {} if firewall.is_closed(resource) else {"properties": {"networkAcls": firewall.denying(resource, baseline)}}
 
 
 def _search(service: Resource, baseline: Baseline) -> JsonObject:
     """AI Search opens up when its last rule goes: where none can stay, the service is closed instead."""
-    kept = _narrow(service, baseline)
-    if firewall.is_closed(service) or (kept is None and firewall.ip_rules(service)):
+    wide = firewall.wide_ranges(service, baseline)
+    kept = [rule for rule in firewall.ip_rules(service) if firewall.ip_value(rule) not in wide]
+    if firewall.is_closed(service) or (kept and not wide):
         return {}
     if kept:
         return place("properties.networkRuleSet.ipRules", kept)

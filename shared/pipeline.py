@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 
 from shared.domain.arm_id import ArmId, parse_arm_id
 from shared.domain.body import JsonObject, as_text
+from shared.domain.contest import Attempt
 from shared.domain.decision import Circumstances, Decision, Verdict, decide, guards_of
-from shared.domain.drafting import Stamp, interrupted, of_decision, of_signal, of_unreadable
+from shared.domain.drafting import Stamp, interrupted, of_decision, of_fix, of_signal, of_unreadable
 from shared.domain.drift import Finding, evaluate
 from shared.domain.failure import Cause, Refused, TryAgain
 from shared.domain.guards import Reads
@@ -21,7 +22,7 @@ from shared.domain.resource import Resource
 from shared.domain.resource_types import PRIVATE_ENDPOINT_API_VERSION, ResourceType, judged_ancestor, known_type
 from shared.domain.settings import Mode, Settings
 from shared.domain.signal import Signal, Unreadable, about, parse_message, put_back
-from shared.fixing import Workbench, carry_out
+from shared.fixing import Order, Workbench, carry_out
 from shared.patience import patience
 from shared.turns import Turns
 
@@ -69,9 +70,10 @@ async def remediate(message: str, world: World) -> None:
     Returns when the signal has its records, is covered by a later read, or is back in the queue. Raises TryAgain
     only if not even the queue could take it back: then the host delivers the message again.
     """
-    if world.settings.mode is Mode.OFF:
-        return
     parsed = parse_message(message, world.now())
+    is_recalled = isinstance(parsed, Signal) and parsed.recalled
+    if world.settings.mode is Mode.OFF and not is_recalled:
+        return  # only what was begun before is still brought to its record
     ticket = (parsed.ticket if isinstance(parsed, Signal) else "") or uuid.uuid4().hex
     try:
         async for attempt in patience(PATIENCE):
@@ -79,7 +81,7 @@ async def remediate(message: str, world: World) -> None:
                 await _once(parsed, ticket, world)
     except TryAgain as again:
         _LOG.info("put back: %s", again)
-        if isinstance(parsed, Signal) and parsed.recalled:
+        if is_recalled:
             return  # the timer brings it again as long as its fix is open
         if isinstance(parsed, Signal):
             await world.queue.put(put_back(parsed, ticket), _delay(again, parsed.attempt))
@@ -104,7 +106,7 @@ async def _once(parsed: Signal | Unreadable, ticket: str, world: World) -> None:
         return
     if parsed.failed:
         # Our own refused writes raise these too; looking again would send the same write for ever.
-        reason = "an operation that did not succeed changed nothing"
+        reason = "an operation that did not succeed is no reason to look"
         await _ignore(replace(parsed, target=target), "ignored.failed-operation", reason, world)
         return
     async with world.turns.of(target.key):
@@ -119,8 +121,8 @@ async def _ignore(signal: Signal, code: str, reason: str, world: World) -> None:
 async def _record_apart(record: Record, world: World) -> None:
     """Writes a record that no look at a resource stands behind."""
     async with world.turns.of(record.chain):
-        entry = await world.ledger.open(record.chain)
-        rows = await _commit(entry, (record,), None, world)
+        entry, rows = (await world.ledger.open(record.chain)).append((record,))
+        await world.ledger.commit(entry, rows)
     await world.log.deliver(rows)
 
 
@@ -139,15 +141,18 @@ async def _look(visit: _Visit) -> tuple[Row, ...]:
     try:
         body = await world.arm.read(visit.target, visit.type.api_version)
     except Refused as refused:
-        unread = _about(visit, Outcome.REFUSED, refused.cause.code, refused.cause.text)
-        return await _commit(entry, (*_interrupted(entry, {}), unread), None, world)
+        # An open intention stays: the resource may be read again one day.
+        entry, rows = entry.append((_about(visit, Outcome.REFUSED, refused.cause.code, refused.cause.text),))
+        await world.ledger.commit(entry, rows)
+        return rows
     if body is None and _may_have_missed(visit, began):
         await world.queue.put(put_back(signal, due=_next_look(visit)), _next_look(visit) - began)
         return ()
     if body is None:
-        await world.ledger.attach(visit.target, (), sorted(entry.names))
         gone = _about(visit, Outcome.GONE, "gone", "there is no such resource any more")
-        return await _commit(replace(entry, names=frozenset()), (*_interrupted(entry, {}), gone), began, world)
+        rows = await _commit(replace(entry, names=frozenset()), (*_interrupted(entry, None), gone), began, world)
+        await world.ledger.attach(visit.target, (), sorted(entry.names))
+        return rows
     resource = Resource(_as_spelt(visit.target, body), visit.type, body, entry.attached_to)
     return await _judge(replace(visit, target=resource.id), entry, resource, began)
 
@@ -174,35 +179,62 @@ async def _is_quiet(visit: _Visit, entry: Entry) -> bool:
 
 
 async def _judge(visit: _Visit, entry: Entry, resource: Resource, began: datetime) -> tuple[Row, ...]:
-    world, settings = visit.world, visit.world.settings
+    world = visit.world
     if not resource.is_settled:
         raise TryAgain(Cause("arm.mid-update", f"the resource is {resource.state}"))
+    forgotten = entry.names
     entry = await _attach(visit, entry, resource)
     if not resource.in_scope:
         reason = "neither tagged airlock=protect nor used by an AI resource that was seen"
         ignored = _about(visit, Outcome.IGNORED, "ignored.scope", reason)
         return await _commit(entry, (*_interrupted(entry, resource.body), ignored), began, world)
-    findings = evaluate(resource, world.catalogue, settings.baseline)
-    reads = await _guard_reads(resource, findings, world)
-    decisions = decide(resource, findings, Circumstances(settings, reads, entry.history, began))
+    findings = evaluate(resource, world.catalogue, world.settings.baseline)
+    decisions = await _decide(visit, resource, findings, entry.history, began)
     fixes = [decision for decision in decisions if decision.verdict is Verdict.FIX]
-    records = [
-        *_interrupted(entry, resource.body, fixes),
-        *(_draft(visit, resource, decision, began) for decision in decisions if decision.verdict is not Verdict.FIX),
-    ]
+    closed = _interrupted(entry, resource.body, fixes)
+    records = [_draft(visit, resource, decision, began) for decision in decisions if decision not in fixes]
+    sent: tuple[Row, ...] = ()
     if fixes:
-        drafts = [_draft(visit, resource, decision, began) for decision in fixes]
-        recall = put_back(replace(visit.signal, recalled=True))
-        bench = Workbench(world.arm, world.ledger, world.now, settings.operational.lease_seconds)
-        entry, made = await carry_out(bench, entry, resource, fixes, drafts, recall, visit.ticket)
+        entry, sent, made = await carry_out(_bench(visit, entry), entry, _order(visit, resource, fixes, closed, began))
         records += made
+    else:
+        records += closed
     waits = [decision.until for decision in decisions if decision.until is not None]
-    if not fixes and _may_have_missed(visit, began):
+    if _may_have_missed(visit, began) and not any(record.outcome is Outcome.FIXED for record in records):
         waits.append(_next_look(visit))
     entry = await _come_back(visit, entry, waits, began)
     if not findings and not records:
         records.append(_about(visit, Outcome.COMPLIANT, "compliant", "every rule of its type is satisfied"))
-    return await _commit(entry, records, began, world)
+    rows = await _commit(entry, records, began, world)
+    await world.ledger.attach(resource.id, (), sorted(forgotten - entry.names))
+    return sent + rows
+
+
+async def _decide(
+    visit: _Visit, resource: Resource, findings: Sequence[Finding], history: tuple[Attempt, ...], now: datetime
+) -> tuple[Decision, ...]:
+    world = visit.world
+    reads = await _guard_reads(resource, findings, world)
+    return decide(resource, findings, Circumstances(world.settings, reads, history, now))
+
+
+def _bench(visit: _Visit, entry: Entry) -> Workbench:
+    world = visit.world
+
+    async def decide_again(current: Resource, before: Decision) -> Decision | None:
+        findings = evaluate(current, world.catalogue, world.settings.baseline)
+        same_rule = [finding for finding in findings if finding.rule_id == before.finding.rule_id]
+        return next(iter(await _decide(visit, current, same_rule, entry.history, world.now())), None)
+
+    return Workbench(world.arm, world.ledger, world.now, world.settings.operational.lease_seconds, decide_again)
+
+
+def _order(
+    visit: _Visit, resource: Resource, fixes: Sequence[Decision], closed: Sequence[Record], began: datetime
+) -> Order:
+    drafts = [of_fix(visit.signal, visit.world.stamp, resource, decision, began) for decision in fixes]
+    recall = put_back(replace(visit.signal, recalled=True))
+    return Order(resource, fixes, drafts, closed, recall, visit.ticket)
 
 
 def _may_have_missed(visit: _Visit, began: datetime) -> bool:
@@ -218,8 +250,8 @@ def _next_look(visit: _Visit) -> datetime:
 async def _come_back(visit: _Visit, entry: Entry, waits: Sequence[datetime], now: datetime) -> Entry:
     """Puts the signal back until the first of the times, unless a message comes back for that one already."""
     until = min(waits, default=None)
-    if until is None or entry.returns == until:
-        return entry
+    if until is None or (entry.returns == until and not visit.signal.due):
+        return entry  # unless this is the message that came back, and too early
     await visit.world.queue.put(put_back(visit.signal, due=until), until - now)
     return replace(entry, returns=until)
 
@@ -233,13 +265,13 @@ def _about(visit: _Visit, outcome: Outcome, code: str, reason: str) -> Record:
 
 
 async def _attach(visit: _Visit, entry: Entry, resource: Resource) -> Entry:
-    """The entry with what the resource names now. When that changed the ledger hears of it, and what is named for the
-    first time is looked at: its own events came while it was no business of ours."""
+    """The entry with what the resource names now. What is named is noted before the entry says so, what is not any more
+    is struck after it. What is named for the first time is looked at: its own events came while it was no business of
+    ours."""
     named = {attached.key: attached for attached in resource.attachments()}
-    added, removed = sorted(named.keys() - entry.names), sorted(entry.names - named.keys())
-    if added or removed:
-        await visit.world.ledger.attach(resource.id, added, removed)
-    for key in added:
+    if named.keys() != entry.names:
+        await visit.world.ledger.attach(resource.id, sorted(named), ())
+    for key in sorted(named.keys() - entry.names):
         await visit.world.queue.put(about(visit.signal, named[key], visit.world.now()), timedelta())
     return replace(entry, names=frozenset(named))
 
@@ -260,7 +292,7 @@ async def _read_if_ours(target: ArmId, arm: Arm) -> JsonObject | None:
         return None  # what we may not see, a guard must not count on
 
 
-def _interrupted(entry: Entry, body: JsonObject, fixes: Sequence[Decision] = ()) -> list[Record]:
+def _interrupted(entry: Entry, body: JsonObject | None, fixes: Sequence[Decision] = ()) -> list[Record]:
     """The records of a fix whose worker did not come back, except where the fix is about to be made again."""
     if entry.intention is None:
         return []
@@ -269,7 +301,7 @@ def _interrupted(entry: Entry, body: JsonObject, fixes: Sequence[Decision] = ())
     return [record for record in closed if record.outcome is Outcome.FIXED or record.rule not in again]
 
 
-async def _commit(entry: Entry, records: Sequence[Record], began: datetime | None, world: World) -> tuple[Row, ...]:
+async def _commit(entry: Entry, records: Sequence[Record], began: datetime, world: World) -> tuple[Row, ...]:
     """Commits the records with the watermark; only then may their rows be sent, so a crash between loses neither."""
     concluded, rows = entry.conclude(records, began)
     await world.ledger.commit(concluded, rows)

@@ -4,7 +4,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 from shared.domain.body import JsonObject
+from shared.domain.failure import TryAgain
 from shared.domain.record import Outcome, Record
+from shared.domain.redact import redact
 from shared.pipeline import World
 
 # The chain of what belongs to no subscription.
@@ -14,14 +16,27 @@ _OURS = "-"
 async def settle(world: World) -> None:
     """Puts interrupted fixes back into the queue, sends unsent records again, records changed settings.
 
-    Raises TryAgain where the ledger or the queue does not answer; the next run does what this one did not.
+    Raises TryAgain where a part of it could not be done, after the other parts; the next run does what this one did
+    not.
     """
-    await _tell_settings(world)
-    now = world.now()
-    for intention in await world.ledger.interrupted(now):
+    failures: list[TryAgain] = []
+    for part in (_recall, _send_again, _tell_settings):
+        try:
+            await part(world)
+        except TryAgain as failure:
+            failures.append(failure)
+    if failures:
+        raise failures[0]
+
+
+async def _recall(world: World) -> None:
+    for intention in await world.ledger.interrupted(world.now()):
         await world.queue.put(intention.message, timedelta())
+
+
+async def _send_again(world: World) -> None:
     # Younger rows may be on their way from the worker that wrote them.
-    await world.log.deliver(await world.ledger.unsent(now - world.settings.operational.lease_seconds))
+    await world.log.deliver(await world.ledger.unsent(world.now() - world.settings.operational.lease_seconds))
 
 
 async def _tell_settings(world: World) -> None:
@@ -29,19 +44,21 @@ async def _tell_settings(world: World) -> None:
     stamp = world.stamp
     if entry.settings_digest == stamp.settings_digest:
         return
-    effective: JsonObject = dict(world.settings.effective())
+    effective: JsonObject = {name: redact(value) for name, value in world.settings.effective().items()}
     problems = world.settings.problems
     record = Record(
         time_generated=world.now(),
         outcome=Outcome.SETTINGS_CHANGED,
         mode=world.settings.mode.value,
         reason_code="settings.problems" if problems else "settings.changed",
-        reason="; ".join(("nothing enforces until this is mended", *problems)) if problems else "settings in force",
+        reason=redact(
+            "; ".join(("nothing enforces until this is mended", *problems)) if problems else "as evidence says"
+        ),
         evidence={"settings": effective, "was": entry.settings_digest},
         app_version=stamp.app_version,
         settings_digest=stamp.settings_digest,
         cause=f"{stamp.settings_digest} {entry.head}",
     )
-    concluded, rows = replace(entry, settings_digest=stamp.settings_digest).conclude((record,), None)
-    await world.ledger.commit(concluded, rows)
+    told, rows = replace(entry, settings_digest=stamp.settings_digest).append((record,))
+    await world.ledger.commit(told, rows)
     await world.log.deliver(rows)

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
 
-from local.arm.body import Body, section, with_value
+from local.arm.body import Body, at, section, with_value
+from local.arm.links import standing
 from local.arm.resource_id import Address, inside, key, parse
 
 # Children that their parent's body also shows. They may stand in the estate in either place.
@@ -41,6 +42,7 @@ class Estate:
             if key(resource_id) in self._bodies:
                 raise ValueError(f"Two bodies of one id: {resource_id}")
             self._place(deepcopy(body))
+        self._standing = standing(self._bodies.values())
 
     def __len__(self) -> int:
         return len(self._bodies)
@@ -77,7 +79,19 @@ class Estate:
             if own:
                 rest = [item for item in _items(body, segment) if key(str(item.get("id"))) not in own]
                 body = with_value(body, f"properties.{segment}", [*rest, *own.values()])
-        return body
+        return self._connected(body)
+
+    def _connected(self, body: Body) -> Body:
+        """The body with the connections of the endpoints that stood in the estate, where it does not show them yet."""
+        segment = "privateEndpointConnections"
+        shown = _items(body, segment)
+        seen = {key(str(at(item, "properties.privateEndpoint.id"))) for item in shown}
+        more = [
+            item
+            for item in self._standing.get(key(str(body["id"])), [])
+            if key(str(at(item, "properties.privateEndpoint.id"))) not in seen
+        ]
+        return with_value(body, f"properties.{segment}", [*shown, *more]) if more else body
 
     def children(self, scope: str, segment: str) -> list[Body]:
         """The bodies right below `scope`/`segment`, such as the deployments of an account."""

@@ -154,6 +154,10 @@ class FunctionsHost:
         """Run a timer function now. Raises HostError when there is none of that name or when it fails."""
         await self._running.timers.run(function)
 
+    def change_setting(self, name: str, value: str) -> None:
+        """Change an app setting. Workers that start from now on see it; Azure would restart them all."""
+        self._environment[name] = value
+
     async def kill_worker(self, index: int = 0) -> None:
         """Kill worker `index` as a crash would, and wait for its end. The host starts another."""
         await self._running.workers.kill(index)

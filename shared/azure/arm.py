@@ -49,9 +49,13 @@ class ArmClient:
         ids = tuple(filter(None, (answer.headers.get("x-ms-request-id"),)))
         told, done = answer.headers.get("Azure-AsyncOperation"), answer.headers.get("Location")
         operation = told or done
-        if answer.status_code != 202 or operation is None or not operation.startswith(f"{self._endpoint}/"):
+        under_way = told is not None or answer.status_code == 202
+        if not under_way or operation is None or not operation.startswith(f"{self._endpoint}/"):
             return Receipt(ids)
-        return Receipt(ids, await patience(_OPERATION)(self._poll, operation, tells_status=told is not None))
+        try:
+            return Receipt(ids, await patience(_OPERATION)(self._poll, operation, tells_status=told is not None))
+        except Refused:
+            return Receipt(ids)  # ARM took the write; a status that we may not see is left to the read that verifies it
 
     async def _poll(self, operation: str, *, tells_status: bool) -> str | None:
         """How the operation ended badly; None if it ended well. Raises TryAgain while it has not ended.

@@ -22,13 +22,13 @@ from azure.mgmt.core.policies import AsyncARMChallengeAuthenticationPolicy
 
 from shared.azure.gate import Gate, GatedTransport
 from shared.domain.settings import HostStorage, Operational
+from shared.domain.signal import SIGNALS_QUEUE
 
 if TYPE_CHECKING:
     from azure.monitor.ingestion.aio import LogsIngestionClient
     from azure.storage.queue.aio import QueueClient
 
 LEDGER_TABLE = "AirlockLedger"
-SIGNALS_QUEUE = "signals"
 # The clouds with token audiences of their own, Resource Manager's and beside it Azure Monitor's (learn.microsoft.com/
 # azure/azure-government/compare-azure-government-global-azure, and the same for China, read 2026-11-23).
 _SOVEREIGN = {
@@ -47,7 +47,7 @@ class Clients:
     def __init__(self, options: Operational, storage: HostStorage) -> None:
         self._options = options
         self._storage = storage
-        self._credential = ManagedIdentityCredential(client_id=options.client_id or None)
+        self._credential = ManagedIdentityCredential(client_id=options.client_id or None, retry_total=0)
 
     def arm(self) -> AsyncARMPipelineClient[HttpRequest, AsyncHttpResponse]:
         """Azure Resource Manager; only fixes in mode enforce get through as writes."""

@@ -88,8 +88,17 @@ class TableLedger:
         found: list[Row] = []
         for partition in SHARDS:
             async with own_store("ledger"):
-                found += [read_row(entity) async for entity in self._range(partition, "o|", until)]
+                found += await self._oldest(partition, until)
         return tuple(sorted(found, key=lambda row: str(row.columns["TimeGenerated"])))
+
+    async def _oldest(self, partition: str, until: str) -> list[Row]:
+        """One page of a partition's rows: after an outage the rest waits for the next run."""
+        rows: list[Row] = []
+        async for entity in self._range(partition, "o|", until):
+            rows.append(read_row(entity))
+            if len(rows) == _MOST:
+                break
+        return rows
 
     async def strike(self, rows: Sequence[Row]) -> None:
         """Takes rows that were sent off the list of unsent ones; whoever struck them before is as good."""

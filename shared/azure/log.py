@@ -18,6 +18,8 @@ _LOG = logging.getLogger(__name__)
 # Seconds that rows which were sent stay on the list, so that one transaction strikes many. A crash in between has
 # them sent again, unchanged, and queries take one row by RecordId.
 _LINGER = 1.0
+# Seconds that a signal waits for its records to be taken.
+_PATIENCE = 3.0
 
 
 class RemediationLog:
@@ -31,30 +33,44 @@ class RemediationLog:
         self._rule = rule
         self._stream = stream
         self._client: LogsIngestionClient | None = None
-        self._turn = asyncio.Lock()
         self._waiting: list[Row] = []
         self._sent: list[Row] = []
+        self._sending: asyncio.Task[None] | None = None
         self._striking: asyncio.Task[None] | None = None
 
     async def deliver(self, rows: Sequence[Row]) -> None:
-        """Sends the rows. Never raises for a log that does not answer: then they stay listed as unsent."""
+        """Sends the rows. Never raises for a log that does not answer: then they stay listed as unsent.
+
+        Returns when they are sent, or after a few seconds: a log that hangs must not hold up fixes.
+        """
+        if not rows:
+            return
         self._waiting += rows
-        async with self._turn:
+        if self._sending is None or self._sending.done():
+            self._sending = asyncio.create_task(self._send_waiting())
+        done, _ = await asyncio.wait({self._sending}, timeout=_PATIENCE)
+        for sending in done:
+            sending.result()  # a mistake of ours is not taken for an outage
+
+    async def _send_waiting(self) -> None:
+        while self._waiting:
             batch, self._waiting = self._waiting, []
             for chunk in chunks(batch):
-                await self._send(chunk)
+                if not await self._send(chunk):
+                    break  # the rest is listed too, and would fare no better now
         if self._sent and (self._striking is None or self._striking.done()):
             self._striking = asyncio.create_task(self._strike())
 
-    async def _send(self, chunk: list[Row]) -> None:
+    async def _send(self, chunk: list[Row]) -> bool:
         self._client = self._client or self._connect()
         try:
             async with own_store("log"):
                 await self._client.upload(self._rule, self._stream, [row.columns for row in chunk])
         except AirlockError as problem:
             _LOG.warning("%d records wait in the ledger: %s", len(chunk), problem)
-        else:
-            self._sent += chunk
+            return False
+        self._sent += chunk
+        return True
 
     async def _strike(self) -> None:
         while self._sent:

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 WINDOW = timedelta(hours=24)
+# A fight is over once no fix was needed for so long: more than the longest wait between two.
+_PEACE = timedelta(hours=48)
+_MOST_REMEMBERED = 64
 # So many fixes of one rule on one resource within the window are made at once.
 _AT_ONCE = 3
 _FIRST_WAIT = timedelta(hours=1)
@@ -31,14 +34,26 @@ def contest(rule: str, history: Iterable[Attempt], now: datetime) -> Contest | N
 
     The fourth fix waits an hour after the third, each later one twice as long as the one before, up to a day.
     """
-    begun = sorted(attempt.begun for attempt in history if attempt.rule == rule and attempt.begun > now - WINDOW)
-    if len(begun) < _AT_ONCE:
+    fight = _fight(sorted(attempt.begun for attempt in history if attempt.rule == rule), now)
+    is_contested = any(third - first < WINDOW for first, third in zip(fight, fight[_AT_ONCE - 1 :], strict=False))
+    if not is_contested:
         return None
-    wait = min(_FIRST_WAIT * 2.0 ** min(len(begun) - _AT_ONCE, 16), WINDOW)
-    until = begun[-1] + wait
-    return Contest(len(begun), until) if until > now else None
+    wait = min(_FIRST_WAIT * 2.0 ** min(len(fight) - _AT_ONCE, 16), WINDOW)
+    until = fight[-1] + wait
+    return Contest(len(fight), until) if until > now else None
+
+
+def _fight(begun: list[datetime], now: datetime) -> list[datetime]:
+    """The last fixes that no peace lies between."""
+    fight: list[datetime] = []
+    for moment in reversed(begun):
+        if (fight[-1] if fight else now) - moment > _PEACE:
+            break
+        fight.append(moment)
+    return fight[::-1]
 
 
 def recent(history: Iterable[Attempt], now: datetime) -> tuple[Attempt, ...]:
-    """The part of the history that still counts."""
-    return tuple(attempt for attempt in history if attempt.begun > now - WINDOW)
+    """The part of the history that can still count, the newest last."""
+    kept = [attempt for attempt in history if attempt.begun > now - 8 * WINDOW]
+    return tuple(kept[-_MOST_REMEMBERED:])

@@ -92,7 +92,7 @@ def _enforce(finding: Finding, given: Circumstances, refusal: tuple[str, str] | 
     if finding.rule.mode is FixMode.APPROVAL:
         return Decision(finding, mode, Verdict.NEEDS_APPROVAL, "approval.needed", f"a person has to approve this{note}")
     if fight := contest(finding.rule_id, given.history, given.now):
-        told = f"fixed {fight.count} times within a day without lasting; the next fix waits until {fight.until:%F %T}Z"
+        told = f"fixed {fight.count} times without lasting; the next fix waits until {fight.until:%F %T}Z"
         return Decision(finding, mode, Verdict.CONTESTED, "contested", f"{told}{note}", fight.until)
     return Decision(finding, mode, Verdict.FIX, "fix", f"{finding.remediation.title}{note}")
 

@@ -8,6 +8,7 @@ from shared.domain.arm_id import ArmId
 from shared.domain.body import Json, JsonObject, as_object, as_text, same
 from shared.domain.body import at as value_at
 from shared.domain.decision import Decision, Verdict
+from shared.domain.drift import Finding
 from shared.domain.failure import Cause
 from shared.domain.record import Outcome, Record
 from shared.domain.redact import redact
@@ -103,6 +104,17 @@ def of_decision(signal: Signal, stamp: Stamp, resource: Resource, decision: Deci
     )
 
 
+def of_fix(signal: Signal, stamp: Stamp, resource: Resource, decision: Decision, began: datetime) -> Record:
+    """The draft of a fix's record. Each fix is a cause of its own: a second one for the same signal is recorded too."""
+    record = of_decision(signal, stamp, resource, decision, began)
+    return replace(record, cause=f"{record.cause} {began.isoformat()}")
+
+
+def changed(record: Record, finding: Finding) -> Record:
+    """The draft with the changes that are sent after all."""
+    return replace(record, changes=[change.as_json() for change in finding.changes])
+
+
 def finished(record: Record, now: datetime, fix_time: timedelta | None = None) -> Record:
     """The record as it is written: with its time and how long everything took."""
     total = _ms(now - record.signal_time) if record.signal_time else None
@@ -131,10 +143,16 @@ def applied(record: Record, body: JsonObject | None, request_ids: Iterable[str],
     return replace(record, outcome=outcome, reason_code=code, reason=reason, arm_request_ids=ids)
 
 
-def interrupted(record: Record, body: JsonObject) -> Record:
-    """The record of a fix whose worker did not come back: what the live resource says is what counts."""
+def interrupted(record: Record, body: JsonObject | None) -> Record:
+    """The record of a fix whose worker did not come back: what the live resource says is what counts.
+
+    None for a resource that went: then nobody will know.
+    """
     evidence: JsonObject = {**(record.evidence or {}), "interrupted": True}
-    if body and shows_fix(record, body):
+    if not body:
+        reason = "the worker was interrupted around the write, and the resource is gone"
+        return replace(record, reason_code="fix.unknown", reason=reason, evidence=evidence)
+    if shows_fix(record, body):
         return replace(record, outcome=Outcome.FIXED, reason_code="fixed", evidence=evidence)
     reason = "the worker was interrupted around the write, and the resource does not show the fix"
     return replace(record, reason_code="fix.interrupted", reason=reason, evidence=evidence)

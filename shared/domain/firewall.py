@@ -5,6 +5,7 @@ from shared.domain.body import Json, JsonObject, as_list, as_object, as_text
 from shared.domain.ip_ranges import internet_like
 from shared.domain.resource import Resource
 
+_TRUSTING_KINDS = ("openai", "aiservices")
 _CLOSED = ("disabled", "securedbyperimeter")
 
 
@@ -31,6 +32,21 @@ def wide_ranges(resource: Resource, baseline: Baseline) -> frozenset[str]:
 def ip_value(rule: Json) -> str:
     """The range of one IP rule; empty for a rule without one."""
     return as_text(as_object(rule).get("value"))
+
+
+def denying(resource: Resource, baseline: Baseline) -> JsonObject:
+    """The rules of a type with a default action as they must be: the rest denied, no range as wide as the internet.
+
+    Some kinds are reached by other AI services through the trusted-service bypass. As long as everybody was let in they
+    needed none, so they get it together with the deny.
+    """
+    wanted: JsonObject = {"defaultAction": "Deny"}
+    wide = wide_ranges(resource, baseline)
+    if wide:
+        wanted["ipRules"] = [rule for rule in ip_rules(resource) if ip_value(rule) not in wide]
+    if resource.kind in _TRUSTING_KINDS and not denies_the_rest(resource):
+        wanted["bypass"] = as_text(rules(resource).get("bypass")) or "AzureServices"
+    return wanted
 
 
 def lets_someone_in(resource: Resource) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from shared.domain import firewall
 from shared.domain.arm_id import ArmId
 from shared.domain.baseline import Baseline
-from shared.domain.body import JsonObject, as_text
+from shared.domain.body import JsonObject, as_text, same
 from shared.domain.private_link import approved_connections, endpoints_to_read, serves
 from shared.domain.resource import Resource
 from shared.domain.resource_types import ML_WORKSPACES
@@ -38,14 +38,28 @@ def _reachable(before: Resource, after: Resource, reads: Reads, baseline: Baseli
         return None
     if not firewall.is_closed(after) and firewall.lets_someone_in(after):
         return None
-    groups = before.type.private_link_groups
-    if any(serves(connection, before, groups, reads) for connection in approved_connections(before)):
+    missing = [groups for groups in _ways_in(before) if not _is_served(before, groups, reads)]
+    if not missing:
         return None
-    wanted = " or ".join(sorted(groups))
+    wanted = " and ".join(" or ".join(sorted(groups)) for groups in missing)
     return (
         f"nothing could reach the resource afterwards: approve a private endpoint of your own for {wanted}, "
         "name the allowed networks, or set AIRLOCK_ALLOW_ISOLATION=true"
     )
+
+
+def _ways_in(resource: Resource) -> list[frozenset[str]]:
+    """The sub-resources that clients need, one of each set. A Machine Learning workspace mounts file shares too."""
+    ways = [resource.type.private_link_groups]
+    return [*ways, frozenset({"file"})] if _is_used_by_workspace(resource) else ways
+
+
+def _is_served(resource: Resource, groups: frozenset[str], reads: Reads) -> bool:
+    return any(serves(connection, resource, groups, reads) for connection in approved_connections(resource))
+
+
+def _is_used_by_workspace(resource: Resource) -> bool:
+    return any(user.type.lower() == ML_WORKSPACES.name.lower() for user in resource.attached_to)
 
 
 REACHABLE_AFTERWARDS = Guard("reachable-afterwards", _reachable, endpoints_to_read)
@@ -63,6 +77,14 @@ def _custom_subdomain(before: Resource, _after: Resource, _reads: Reads, _baseli
 CUSTOM_SUBDOMAIN = Guard("custom-subdomain", _custom_subdomain)
 
 
+def _subdomain_for_rules(before: Resource, after: Resource, reads: Reads, baseline: Baseline) -> str | None:
+    same_rules = same(firewall.rules(before), firewall.rules(after))
+    return None if same_rules else _custom_subdomain(before, after, reads, baseline)
+
+
+SUBDOMAIN_FOR_RULES = Guard("custom-subdomain", _subdomain_for_rules)
+
+
 def _accepts_entra(before: Resource, _after: Resource, _reads: Reads, _baseline: Baseline) -> str | None:
     if before.at("properties.authOptions.aadOrApiKey") is not None:
         return None
@@ -76,7 +98,7 @@ ACCEPTS_ENTRA = Guard("accepts-entra", _accepts_entra)
 
 
 def _no_key_datastores(before: Resource, _after: Resource, _reads: Reads, _baseline: Baseline) -> str | None:
-    if not any(user.type.lower() == ML_WORKSPACES.name.lower() for user in before.attached_to):
+    if not _is_used_by_workspace(before):
         return None
     return (
         "a Machine Learning workspace uses this account and its datastores may sign in with the account key: "

@@ -90,11 +90,10 @@ class Entry:
         """The entry without a lease; an open intention stays open."""
         return replace(self, holder="", held_until=None)
 
-    def conclude(self, records: Sequence[Record], began: datetime | None) -> tuple["Entry", tuple[Row, ...]]:
-        """The entry once the records are written, and their rows, each chained to the one before.
+    def append(self, records: Sequence[Record]) -> tuple["Entry", tuple[Row, ...]]:
+        """The entry with the records in its chain, and their rows, each chained to the one before.
 
-        A record whose id is remembered is not written again. `began` is when the evaluation behind the records
-        began its read; None leaves the watermark where it is.
+        Lease, intention and watermark stay. A record whose id is remembered is not written again.
         """
         head, known, rows = self.head, self.remembered, list[Row]()
         for record in records:
@@ -103,16 +102,17 @@ class Entry:
                 head = rows[-1].digest
                 known = (*known, record.record_id)[-_REMEMBERED:]
         taken = [Attempt(record.rule, record.time_generated) for record in records if record.outcome in _TAKEN]
-        marks = [mark for mark in (self.watermark, began) if mark is not None]
-        concluded = replace(
-            self.release(),
-            intention=None,
-            head=head,
-            remembered=known,
-            watermark=max(marks, default=None),
-            history=(*recent(self.history, taken[-1].begun), *taken) if taken else self.history,
-        )
-        return concluded, tuple(rows)
+        history = (*recent(self.history, taken[-1].begun), *taken) if taken else self.history
+        return replace(self, head=head, remembered=known, history=history), tuple(rows)
+
+    def conclude(self, records: Sequence[Record], began: datetime) -> tuple["Entry", tuple[Row, ...]]:
+        """The entry once a look is finished: with its records, without lease and intention.
+
+        `began` is when the look began its read, from then on the watermark.
+        """
+        entry, rows = self.append(records)
+        watermark = max(self.watermark, began) if self.watermark else began
+        return replace(entry.release(), intention=None, watermark=watermark), rows
 
 
 def next_look(time: datetime, grace: timedelta) -> datetime:

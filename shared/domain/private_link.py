@@ -37,7 +37,7 @@ def endpoints_to_read(resource: Resource) -> frozenset[ArmId]:
     return frozenset(
         connection.endpoint
         for connection in approved_connections(resource)
-        if not _is_local(connection, resource) or not connection.groups
+        if not _is_local(connection, resource) or not (connection.groups or _has_one_way_in(resource))
     )
 
 
@@ -54,7 +54,13 @@ def serves(
     if body is None and not _is_local(connection, resource):
         return False
     known = connection.groups or _groups_of_endpoint(body, resource)
-    return bool(known & groups) if known or body is not None else True
+    if not known and body is None and _has_one_way_in(resource):
+        return True  # an approved connection of such a type can lead to nothing else
+    return bool(known & groups)
+
+
+def _has_one_way_in(resource: Resource) -> bool:
+    return len(resource.type.private_link_groups) == 1
 
 
 def _is_local(connection: Connection, resource: Resource) -> bool:

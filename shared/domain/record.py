@@ -81,8 +81,9 @@ class Record:
 
     @property
     def record_id(self) -> str:
-        """The same cause, resource, rule and outcome give the same id: 32 hex digits."""
-        told = json.dumps([self.cause, self.resource_id.lower(), self.rule, self.outcome.value])
+        """32 hex digits, the same for the same cause, resource, rule, outcome and reason code with the same changes."""
+        about = [self.cause, self.resource_id.lower(), self.rule, self.outcome.value, self.reason_code]
+        told = json.dumps([about, self.changes])
         return hashlib.sha256(told.encode()).hexdigest()[:32]
 
     @property
@@ -134,7 +135,7 @@ def seal(record: Record, chain: str, previous: str) -> Row:
 
     Sealed is one canonical JSON string; Digest is SHA-256 over PreviousDigest and Sealed.
     """
-    columns = _fitting(record).columns()
+    columns = _fitting(record).columns() | {"RecordId": record.record_id}
     sealed = canonical(columns)
     digest = hashlib.sha256((previous + sealed).encode()).hexdigest()
     return Row(

@@ -5,7 +5,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import timedelta
 from enum import StrEnum
 from types import MappingProxyType
@@ -191,6 +191,16 @@ class Settings:
         return hashlib.sha256(told.encode()).hexdigest()[:12]
 
 
+def with_log(settings: Settings) -> Settings:
+    """The settings as a deployed app takes them: nothing enforces as long as records have nowhere to go."""
+    enforces = Mode.ENFORCE in {settings.mode, *settings.overrides.values()}
+    told = settings.operational.logs_endpoint and settings.operational.logs_rule
+    if told or not enforces:
+        return settings
+    problem = f"{PREFIX}LOGS_ENDPOINT, {PREFIX}LOGS_RULE: both are needed before anything enforces"
+    return replace(settings, problems=(*settings.problems, problem))
+
+
 def switch(remediation: Remediation) -> str:
     """The app setting that sets a remediation's mode."""
     return PREFIX + remediation.name.upper().replace("-", "_")
@@ -286,7 +296,7 @@ def read_host_storage(environment: Mapping[str, str]) -> HostStorage:
         default = f"https://{account}.{service}.core.windows.net" if account else ""
         return environment.get(f"{prefix}__{service}ServiceUri", default)
 
-    return HostStorage(account, address("table"), address("queue"), environment.get(prefix, ""))
+    return HostStorage(account, address("table"), address("queue"), environment.get(prefix, "").rstrip("; "))
 
 
 def _host_resources(environment: Mapping[str, str]) -> frozenset[str]:

@@ -12,6 +12,8 @@ from shared.domain.arm_id import ArmId, parse_arm_id
 from shared.domain.body import Json, JsonObject, as_object, as_text, at
 from shared.domain.redact import one_line
 
+# Event Grid's, the host's and our own name for where signals wait.
+SIGNALS_QUEUE = "signals"
 _SUBSCRIPTION_EVENTS = "Microsoft.Resources.Resource"
 _NOTIFICATION_EVENTS = "Microsoft.ResourceNotifications.Resources."
 _MOST_ATTEMPTS = 10_000

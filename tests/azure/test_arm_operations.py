@@ -131,8 +131,26 @@ async def test_an_operation_elsewhere_is_never_called(header: str, address: str)
         assert server.asked == [SENT]
 
 
-@pytest.mark.parametrize("answer", [Answer(202), Answer(200, ACCEPTED, STATUS), Answer(204, b"", LOCATION)])
+@pytest.mark.parametrize("answer", [Answer(202), Answer(200), Answer(204, b"", LOCATION)])
 async def test_a_fix_without_an_operation_is_left_to_the_read_that_verifies_it(answer: Answer) -> None:
     async with scripted(answer) as server, arm_client(server.url, server.ca_file) as arm:
         assert (await arm.send(fix())).failure is None
         assert server.asked == [SENT]
+
+
+async def test_an_operation_beside_a_200_is_followed_too() -> None:
+    async with (
+        scripted(Answer(200, ACCEPTED, STATUS), Answer(200, {"status": "Failed"})) as server,
+        arm_client(server.url, server.ca_file) as arm,
+    ):
+        assert (await arm.send(fix())).failure == "the operation failed:  "
+        assert server.asked == [SENT, POLLED]
+
+
+async def test_a_status_that_we_may_not_see_is_no_refusal_of_the_write() -> None:
+    hidden = Answer(403, {"error": {"code": "AuthorizationFailed", "message": "no"}})
+    async with (
+        scripted(Answer(202, ACCEPTED, STATUS), hidden) as server,
+        arm_client(server.url, server.ca_file) as arm,
+    ):
+        assert (await arm.send(fix())).failure is None

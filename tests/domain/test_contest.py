@@ -43,7 +43,7 @@ def test_the_wait_doubles_up_to_a_day(hours_ago: list[float], count: int, left: 
         [],
         begun(0, 0),
         begun(3, 2, 1),
-        begun(24, 24, 24, 0, 0),
+        begun(72, 72, 72, 0, 0),
         [Attempt("AIR-901/storage", NOW)] * 9,
     ],
 )

@@ -108,7 +108,7 @@ def test_audit_tells_what_enforcing_would_come_to() -> None:
 def test_a_contested_fix_says_until_when() -> None:
     (decision,) = judge(finding(), Settings(Mode.ENFORCE), history=FOUGHT)
     assert decision.until == NOW + timedelta(minutes=50)
-    assert decision.reason.startswith("fixed 3 times within a day")
+    assert decision.reason.startswith("fixed 3 times without lasting")
     assert "waits until 2026-11-23 12:50:00Z" in decision.reason
 
 

@@ -104,7 +104,7 @@ def test_which_endpoints_must_be_seen(item: JsonObject, read: bool) -> None:  # 
         # Our own subscription.
         (connection(OWN, groups=["blob"]), None, True),
         (connection(OWN, groups=["file"]), None, False),
-        (connection(OWN), None, True),
+        (connection(OWN), None, False),
         (connection(OWN), endpoint_body(), True),
         (connection(OWN), endpoint_body(groups=["file"]), False),
         (connection(OWN), endpoint_body(under="manualPrivateLinkServiceConnections"), True),

@@ -168,7 +168,7 @@ def test_a_huge_record_is_cut_and_says_so(changes: list[Json]) -> None:
     evidence = row.columns["Evidence"]
     assert isinstance(evidence, dict)
     assert as_text(evidence["cut"]).startswith("Changes held ")
-    assert row.record_id == record().record_id
+    assert row.record_id == row.columns["RecordId"] == record(changes=changes).record_id
     verify([row])
 
 
@@ -182,15 +182,31 @@ def test_a_record_that_fits_is_whole() -> None:
 
 
 @given(records, records)
-def test_the_id_depends_on_cause_resource_rule_and_outcome_alone(one: Record, other: Record) -> None:
-    alike = replace(other, cause=one.cause, resource_id=one.resource_id.upper(), rule=one.rule, outcome=one.outcome)
+def test_the_id_depends_on_what_was_decided_alone(one: Record, other: Record) -> None:
+    alike = replace(
+        other,
+        cause=one.cause,
+        resource_id=one.resource_id.upper(),
+        rule=one.rule,
+        outcome=one.outcome,
+        reason_code=one.reason_code,
+        changes=one.changes,
+    )
     if one.resource_id.isascii():
         assert alike.record_id == one.record_id
     assert re.fullmatch(r"[0-9a-f]{32}", one.record_id)
 
 
 @pytest.mark.parametrize(
-    "changes", [{"cause": "other"}, {"resource_id": "/other"}, {"rule": "AIR-901/storage"}, {"outcome": Outcome.FIXED}]
+    "changes",
+    [
+        {"cause": "other"},
+        {"resource_id": "/other"},
+        {"rule": "AIR-901/storage"},
+        {"outcome": Outcome.FIXED},
+        {"reason_code": "other"},
+        {"changes": [{"path": "x"}]},
+    ],
 )
 def test_the_id_depends_on_each_of_them(changes: dict[str, object]) -> None:
     assert record(**changes).record_id != record().record_id

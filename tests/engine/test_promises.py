@@ -143,15 +143,75 @@ class TestNoFixWithoutARecord:
     async def test_settle_brings_back_a_fix_whose_message_is_lost_too(self) -> None:
         bad = storage()
         slow = Fault(kind="hang", service="arm", method="GET", path_contains="stdata", skip=1, seconds=30)
-        async with airlock([bad], slow) as running:
+        # Not even the event of our own write may bring it back.
+        async with airlock([bad], slow, delivery=Delivery(max_attempts=1)) as running:
             await running.azure.publish(write_event(bad, datetime.now(UTC)))
             await _until(lambda: len(running.writes(bad)) == 1)
-            await running.clear_queue()
             await running.azure.host.kill_worker()
+            await running.clear_queue()
             await running.azure.host.wait_idle(30)
             assert not running.records(bad)
             await _until_settled(running, lambda: bool(running.records(bad)))
             assert running.by_rule(bad)["AIR-004/storage"] == "Fixed"
+
+    async def test_an_ignored_event_in_another_worker_takes_no_intention_away(self) -> None:
+        bad = account()
+        denied = Fault(
+            kind="refuse_property", service="arm", times=None, status=403, property="properties.disableLocalAuth"
+        )
+        slow = Fault(kind="hang", service="arm", method="GET", path_contains="accounts/oai", skip=1, seconds=2)
+        async with airlock([bad], denied, slow, workers=2) as running:
+            await running.azure.publish(write_event(bad, datetime.now(UTC)))
+            await _until(lambda: bool(running.writes(bad)))
+            for number in range(4):
+                failed = write_event(bad, datetime.now(UTC)) | {"id": f"failed-{number}"}
+                await running.azure.publish(failed | {"eventType": "Microsoft.Resources.ResourceWriteFailure"})
+            await running.finish()
+            fixed = {row["Rule"] for row in running.records(bad) if row["Outcome"] == "Fixed"}
+            assert fixed == {"AIR-001/cognitive-accounts"}
+            assert_chained(running.azure.logs.rows)
+
+    async def test_each_rule_that_was_written_alone_has_its_record_whatever_befalls_the_next(self) -> None:
+        bad = account()
+        denied = Fault(kind="refuse_property", service="arm", status=403, property="properties.disableLocalAuth")
+        busy = Fault(service="arm", method="PATCH", skip=3, times=2, status=429)
+        async with airlock([bad], denied, busy) as running:
+            await running.change(bad)
+            fixed = sorted(str(row["Rule"]) for row in running.records(bad) if row["Outcome"] == "Fixed")
+            assert fixed == ["AIR-001/cognitive-accounts", "AIR-003/cognitive-accounts"]
+            assert_chained(running.azure.logs.rows)
+
+    async def test_a_second_fix_for_one_and_the_same_event_is_recorded_too(self) -> None:
+        bad = storage()
+        event = write_event(bad, datetime.now(UTC))
+        async with airlock([bad], settings={"AIRLOCK_GRACE_SECONDS": "30"}) as running:
+            for _ in range(2):
+                running.azure.arm.estate.settle(storage())
+                await running.azure.publish(event)
+                await running.azure.grid.drain()
+                await running.azure.host.wait_idle(30)
+            assert len(running.writes(bad)) == 2
+            assert running.outcomes(bad)["Fixed"] == 2
+
+    async def test_a_write_whose_operation_may_not_be_seen_is_verified_all_the_same(self) -> None:
+        bad = account()
+        hidden = Fault(service="arm", method="GET", path_contains="operationStatuses", times=None, status=403)
+        async with airlock([bad], hidden) as running:
+            await running.change(bad)
+            assert running.outcomes(bad)["Fixed"] == len(COGNITIVE)
+            assert len(running.writes(bad)) == 1
+
+    async def test_a_fix_that_was_begun_gets_its_record_after_everything_was_switched_off(self) -> None:
+        bad = storage()
+        slow = Fault(kind="hang", service="arm", method="GET", path_contains="stdata", skip=1, seconds=30)
+        async with airlock([bad], slow) as running:
+            await running.azure.publish(write_event(bad, datetime.now(UTC)))
+            await _until(lambda: len(running.writes(bad)) == 1)
+            running.azure.host.change_setting("AIRLOCK_MODE", "off")
+            await running.azure.host.kill_worker()
+            await _until_settled(running, lambda: bool(running.records(bad)))
+            assert running.outcomes(bad) == {"Fixed": 1}
+            assert len(running.writes(bad)) == 1
 
     async def test_a_log_that_is_down_stops_no_fix_and_gets_the_record_later_as_it_was(self) -> None:
         bad = storage()
