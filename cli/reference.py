@@ -65,7 +65,7 @@ def _remediation(remediation: Remediation) -> Iterator[str]:
     yield ""
     yield f"*Severity:* {remediation.severity.value}. *Controls:* {', '.join(remediation.controls)}."
     yield ""
-    yield "| Type | Guards before a fix | Permissions |"
+    yield "| Type | Guards before a fix | Permissions beside reading the type and private endpoints |"
     yield "|---|---|---|"
     for rule in remediation.rules:
         guards = ", ".join(f"`{guard.name}`" for guard in rule.guards) or "-"

@@ -96,7 +96,7 @@ class Operational:
         timedelta(seconds=120),
         _seconds(5, 3600),
         "5 to 3600",
-        "How long a fix under way keeps others off the resource if its worker dies.",
+        "How long a fix under way keeps others off the resource if its worker dies. Under 90 only for rehearsals.",
     )
     allow_lists: bool = _option(
         True,
