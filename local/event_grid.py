@@ -125,7 +125,10 @@ class EventGrid:
     async def drain(self) -> None:
         """Wait until every event is delivered or given up, those published meanwhile included."""
         while self._under_way:
-            await asyncio.gather(*self._under_way)
+            # Not gather: it answers for finished tasks at once, without letting the loop take them off the list.
+            done, _ = await asyncio.wait(tuple(self._under_way))
+            for delivery in done:
+                delivery.result()
 
     async def _deliver(self, event: Event, wait: float) -> None:
         await asyncio.sleep(wait)

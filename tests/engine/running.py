@@ -1,9 +1,10 @@
 """Airlock as it ships, on a local Azure: what every test of a promise starts from."""
 
+import asyncio
 import hashlib
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -216,3 +217,17 @@ def assert_chained(rows: Iterable[Mapping[str, Any]]) -> None:
 
 def _plain(value: object) -> object:
     return datetime.fromisoformat(value) if isinstance(value, str) and value.endswith("Z") else value
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not condition():  # noqa: ASYNC110 - what is waited for happens in another process
+            await asyncio.sleep(0.02)
+
+
+async def until_settled(running: Running, condition: Callable[[], bool]) -> None:
+    """Runs the timer as the host would, only more often, until the condition holds."""
+    async with asyncio.timeout(30):
+        while not condition():
+            await running.azure.host.run_timer("settle")
+            await running.azure.host.wait_idle(20)
