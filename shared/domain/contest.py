@@ -54,6 +54,13 @@ def _fight(begun: list[datetime], now: datetime) -> list[datetime]:
 
 
 def recent(history: Iterable[Attempt], now: datetime) -> tuple[Attempt, ...]:
-    """The part of the history that can still count, the newest last."""
-    kept = [attempt for attempt in history if attempt.begun > now - 8 * WINDOW]
-    return tuple(kept[-_MOST_REMEMBERED:])
+    """The part of the history that can still count: the fights that go on, the newest attempt last.
+
+    A fight of more attempts than are remembered begins anew.
+    """
+    ordered = sorted(history, key=lambda attempt: attempt.begun)
+    fights = {
+        rule: set(_fight([attempt.begun for attempt in ordered if attempt.rule == rule], now))
+        for rule in {attempt.rule for attempt in ordered}
+    }
+    return tuple(attempt for attempt in ordered if attempt.begun in fights[attempt.rule])[-_MOST_REMEMBERED:]

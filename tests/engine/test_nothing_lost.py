@@ -68,7 +68,7 @@ class TestEventualConsistency:
     async def test_drift_that_the_first_read_missed_is_found_by_a_second(self) -> None:
         sound = storage(minimumTlsVersion="TLS1_2", supportsHttpsTrafficOnly=True)
         behind = Fault(kind="stale", service="arm", times=1)
-        async with airlock([sound], behind, settings={"AIRLOCK_GRACE_SECONDS": "1"}) as running:
+        async with airlock([sound], behind, settings={"AIRLOCK_GRACE_SECONDS": "4"}) as running:
             weaken: Body = {"properties": {"minimumTlsVersion": "TLS1_0"}}
             await running.azure.act(Deed("PATCH", sound["id"], "2024-01-01", weaken))
             await running.finish()

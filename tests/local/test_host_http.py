@@ -55,7 +55,8 @@ async def test_who_is_turned_away(authority: Authority) -> None:
 
 async def test_the_worker_sees_only_what_it_was_given(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PLANTED", "of whoever runs the host")
-    monkeypatch.delenv("COVERAGE_PROCESS_START", raising=False)
+    for name in ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG"):
+        monkeypatch.delenv(name, raising=False)
     async with (
         hosting(authority) as case,
         case.host("web", {"GIVEN": "yes"}) as host,
