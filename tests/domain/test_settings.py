@@ -22,6 +22,7 @@ from shared.domain.settings import (
     switch,
     switches,
     valid_names,
+    with_log,
 )
 from tests.domain.making import CATALOGUE, REMEDIATION, RULE
 
@@ -298,3 +299,26 @@ def test_a_connection_string_is_never_shown() -> None:
 
 def test_settings_by_hand_have_no_overrides() -> None:
     assert replace(Settings(), mode=Mode.ENFORCE).mode_of(REMEDIATION, RULE) is Mode.ENFORCE
+
+
+@pytest.mark.parametrize(
+    "chosen, told",
+    [
+        ({"AIRLOCK_MODE": "enforce"}, True),
+        ({"AIRLOCK_ENFORCE_TLS": "enforce"}, True),
+        ({"AIRLOCK_MODE": "enforce", "AIRLOCK_LOGS_RULE": "dcr-1"}, True),
+        (
+            {"AIRLOCK_MODE": "enforce", "AIRLOCK_LOGS_RULE": "dcr-1", "AIRLOCK_LOGS_ENDPOINT": "https://x.example"},
+            False,
+        ),
+        ({"AIRLOCK_MODE": "audit"}, False),
+        ({}, False),
+    ],
+)
+def test_nothing_enforces_while_records_have_nowhere_to_go(chosen: dict[str, str], told: bool) -> None:  # noqa: FBT001 # a column
+    settings = with_log(read_settings(chosen, load_catalogue()))
+    assert [problem for problem in settings.problems if "AIRLOCK_LOGS_ENDPOINT" in problem] == list(settings.problems)
+    assert bool(settings.problems) is told
+    remediations = load_catalogue().remediations
+    modes = {settings.mode_of(each, rule) for each in remediations for rule in each.rules}
+    assert (Mode.ENFORCE in modes) is (not told and chosen.get("AIRLOCK_MODE") == "enforce")
