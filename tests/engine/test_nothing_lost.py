@@ -115,7 +115,7 @@ class TestNoFixWithoutARecord:
         slow = Fault(kind="hang", service="arm", method="GET", path_contains="stdata", skip=1, seconds=30)
         async with airlock([bad], slow) as running:
             await running.azure.publish(write_event(bad, datetime.now(UTC)))
-            await until(lambda: len(running.writes(bad)) == 1)
+            await until(lambda: running.faults.done["hang"] == 1)
             await running.azure.host.kill_worker()
             await running.finish()
             fixed = [row for row in running.records(bad) if row["Outcome"] == "Fixed"]
@@ -141,7 +141,7 @@ class TestNoFixWithoutARecord:
         # Not even the event of our own write may bring it back.
         async with airlock([bad], slow, delivery=Delivery(max_attempts=1)) as running:
             await running.azure.publish(write_event(bad, datetime.now(UTC)))
-            await until(lambda: len(running.writes(bad)) == 1)
+            await until(lambda: running.faults.done["hang"] == 1)
             await running.azure.host.kill_worker()
             await running.clear_queue()
             await running.azure.host.wait_idle(30)
@@ -201,7 +201,7 @@ class TestNoFixWithoutARecord:
         slow = Fault(kind="hang", service="arm", method="GET", path_contains="stdata", skip=1, seconds=30)
         async with airlock([bad], slow) as running:
             await running.azure.publish(write_event(bad, datetime.now(UTC)))
-            await until(lambda: len(running.writes(bad)) == 1)
+            await until(lambda: running.faults.done["hang"] == 1)
             running.azure.host.change_setting("AIRLOCK_MODE", "off")
             await running.azure.host.kill_worker()
             await until_settled(running, lambda: bool(running.records(bad)))
