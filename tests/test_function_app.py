@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -45,3 +46,8 @@ def test_the_host_reads_the_queue_as_we_write_it() -> None:
 def test_nothing_heavy_is_loaded_before_the_first_message(package: str) -> None:
     probe = f"import sys, function_app; sys.exit(any(name.startswith({package!r}) for name in sys.modules))"
     subprocess.run([sys.executable, "-c", probe], cwd=REPOSITORY, check=True)  # noqa: S603 - the command is ours
+
+
+def test_records_name_the_version_of_the_project() -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    assert f'_APP_VERSION = "{project["version"]}"' in (REPOSITORY / "function_app.py").read_text()
