@@ -12,10 +12,12 @@ from cli import output
 from cli.output import Format, folded
 from remediations import load_catalogue
 from shared.domain.body import Json, JsonObject
+from shared.domain.catalogue import Catalogue
 from shared.domain.decision import guards_of
 from shared.domain.drift import Finding
-from shared.domain.remediation import Catalogue, FixMode, Remediation, Rule
-from shared.domain.settings import Mode, switch
+from shared.domain.mode import Mode
+from shared.domain.remediation import FixMode, Remediation, Rule
+from shared.domain.settings import switch
 
 _MODES = f"{Mode.OFF}, {Mode.AUDIT} or {Mode.ENFORCE}"
 

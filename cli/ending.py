@@ -10,12 +10,13 @@ from datetime import UTC, datetime
 from cli.files import resources_to_judge
 from cli.rehearsal import Played
 from shared.domain.body import Json, JsonObject, as_text
+from shared.domain.catalogue import Catalogue
 from shared.domain.drift import evaluate
+from shared.domain.mode import Mode
 from shared.domain.record import Outcome
-from shared.domain.remediation import Catalogue
 from shared.domain.resource import Resource
 from shared.domain.resource_types import judged_ancestor, known_type
-from shared.domain.settings import Mode, Settings
+from shared.domain.settings import Settings
 from shared.domain.signal import Signal, parse_message
 
 # With these a finding may stand at the end, since its last record gives the reason.

@@ -5,8 +5,9 @@ from dataclasses import fields
 from pathlib import Path
 
 from remediations import load_catalogue
+from shared.domain.catalogue import Catalogue
 from shared.domain.record import TABLE, schema
-from shared.domain.remediation import Catalogue, Remediation
+from shared.domain.remediation import Remediation
 from shared.domain.resource_types import RESOURCE_TYPES
 from shared.domain.settings import Operational, option, spelt, switch
 

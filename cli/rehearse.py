@@ -21,8 +21,9 @@ from cli.table import report
 from local import contoso
 from remediations import load_catalogue
 from shared.domain.body import as_text
+from shared.domain.mode import Mode
 from shared.domain.record import Outcome
-from shared.domain.settings import PREFIX, Mode, read_settings
+from shared.domain.settings import PREFIX, read_settings
 
 
 def rehearse(  # noqa: PLR0913 - one parameter for each option

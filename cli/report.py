@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from shared.domain.baseline import Baseline
 from shared.domain.body import Json, JsonObject
+from shared.domain.catalogue import Catalogue
 from shared.domain.drift import Finding, evaluate
-from shared.domain.remediation import Catalogue
 from shared.domain.resource import PROTECT_TAG, PROTECT_VALUE, Resource
 
 _NO_PROPERTIES = (

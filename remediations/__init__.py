@@ -3,7 +3,8 @@
 import importlib
 import pkgutil
 
-from shared.domain.remediation import Catalogue, Remediation
+from shared.domain.catalogue import Catalogue
+from shared.domain.remediation import Remediation
 
 
 def load_catalogue() -> Catalogue:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from shared.domain.arm_id import ArmId, parse_arm_id
 from shared.domain.body import JsonObject, as_text
+from shared.domain.catalogue import Catalogue
 from shared.domain.contest import Attempt
 from shared.domain.decision import Circumstances, Decision, Verdict, decide, guards_of
 from shared.domain.drafting import Stamp, interrupted, of_decision, of_fix, of_signal, of_unreadable
@@ -15,12 +16,12 @@ from shared.domain.drift import Finding, evaluate
 from shared.domain.failure import Cause, Refused, TryAgain
 from shared.domain.guards import Reads
 from shared.domain.ledger import Entry, next_look
+from shared.domain.mode import Mode
 from shared.domain.ports import Arm, Ledger, Log, Queue
 from shared.domain.record import Outcome, Record, Row
-from shared.domain.remediation import Catalogue
 from shared.domain.resource import Resource
 from shared.domain.resource_types import PRIVATE_ENDPOINT_API_VERSION, ResourceType, judged_ancestor, known_type
-from shared.domain.settings import Mode, Settings
+from shared.domain.settings import Settings
 from shared.domain.signal import Signal, Unreadable, about, parse_message, put_back
 from shared.fixing import Order, Workbench, carry_out
 from shared.patience import patience

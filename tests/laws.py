@@ -15,13 +15,14 @@ from hypothesis import strategies as st
 
 from shared.domain.baseline import Baseline
 from shared.domain.body import Json, JsonObject, as_object, at, leaves, overlay, place, same
+from shared.domain.catalogue import Catalogue
 from shared.domain.decision import Decision, Verdict
 from shared.domain.drift import Finding, as_fixed, changes, evaluate
 from shared.domain.fix import merge
-from shared.domain.remediation import Catalogue, Remediation, Rule
+from shared.domain.mode import Mode
+from shared.domain.remediation import Remediation, Rule
 from shared.domain.resource import Resource
 from shared.domain.resource_types import ResourceType
-from shared.domain.settings import Mode
 from tests.hostile import NASTY, mutated, places, put
 from tests.remediations.bodies import resource
 

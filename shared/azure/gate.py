@@ -9,7 +9,7 @@ from azure.core.rest import HttpRequest
 
 from shared.domain.failure import Cause, Refused
 from shared.domain.fix import Fix
-from shared.domain.settings import Mode
+from shared.domain.mode import Mode
 
 _READS = frozenset({"GET", "HEAD"})
 

@@ -9,9 +9,10 @@ from shared.domain.contest import Attempt, contest
 from shared.domain.drift import Finding, as_fixed
 from shared.domain.exemption import Exemption, exemption
 from shared.domain.guards import NOT_OUR_OWN, Guard, Reads
+from shared.domain.mode import Mode
 from shared.domain.remediation import FixMode
 from shared.domain.resource import Resource
-from shared.domain.settings import Mode, Settings
+from shared.domain.settings import Settings
 
 
 class Verdict(StrEnum):

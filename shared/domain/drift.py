@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 
 from shared.domain.baseline import Baseline
 from shared.domain.body import Json, JsonObject, as_object, at, leaves, same
-from shared.domain.remediation import Catalogue, Remediation, Rule
+from shared.domain.catalogue import Catalogue
+from shared.domain.remediation import Remediation, Rule
 from shared.domain.resource import Resource
 
 

@@ -7,8 +7,8 @@ from shared.domain.arm_id import ArmId
 from shared.domain.body import Json, JsonObject, as_object, as_text, at, overlay, place
 from shared.domain.decision import Decision
 from shared.domain.drift import Change
+from shared.domain.mode import Mode
 from shared.domain.resource import Resource
-from shared.domain.settings import Mode
 
 
 @dataclass(frozen=True, slots=True)

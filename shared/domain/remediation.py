@@ -1,6 +1,6 @@
 """What a remediation is: prose for people, and one rule per resource type that says what must hold."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -74,17 +74,3 @@ class Remediation:
     def rule_id(self, rule: Rule) -> str:
         """The rule's id in records: `AIR-001/storage`."""
         return f"{self.ref}/{rule.type.slug}"
-
-
-@dataclass(frozen=True, slots=True)
-class Catalogue:
-    """All remediations, in the order of their refs."""
-
-    remediations: tuple[Remediation, ...]
-
-    def rules(self, kind: ResourceType) -> Iterator[tuple[Remediation, Rule]]:
-        """The rules of a type, each with the remediation it belongs to."""
-        for remediation in self.remediations:
-            for rule in remediation.rules:
-                if rule.type is kind:
-                    yield remediation, rule

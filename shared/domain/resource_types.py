@@ -6,6 +6,22 @@ from shared.domain.arm_id import ArmId
 
 
 @dataclass(frozen=True, slots=True)
+class KeyScheme:
+    """How a type's account keys are named, listed and regenerated.
+
+    `slots` are the keys as the provider spells them, the secondary first: the order in which both are regenerated.
+    `slot_in_path` says that the key's name is a part of the path instead of the body. `off` is the path, with the
+    value, at which the keys open nothing and cannot be listed; None where they can be listed all the same.
+    """
+
+    list_action: str
+    regenerate_action: str
+    slots: tuple[str, ...]
+    slot_in_path: bool = False
+    off: tuple[str, bool] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ResourceType:
     """A type that rules judge.
 
@@ -15,7 +31,8 @@ class ResourceType:
     `whole` are the paths that a PATCH replaces as one object. `attachable` types count only when something
     ties them to AI: a tag, or an AI resource that names them in one of its own `names` paths.
     `firewall` is where network rules stand, None for a type that has none; `private_link_groups` are the
-    sub-resources that clients reach through a private endpoint.
+    sub-resources that clients reach through a private endpoint. `keys` are the account keys, None for a type that has
+    none which Airlock rotates.
     """
 
     name: str
@@ -30,6 +47,7 @@ class ResourceType:
     settled: frozenset[str] = frozenset({"succeeded", "failed", "canceled"})
     operations: tuple[str, ...] = ("write", "delete")
     etag: str | None = None
+    keys: KeyScheme | None = None
 
     @property
     def slug(self) -> str:
@@ -52,6 +70,8 @@ COGNITIVE_ACCOUNTS = ResourceType(
     ),
     operations=("write", "delete", "regenerateKey/action", "listKeys/action"),
     etag="etag",
+    # Listing answers 400 once local authentication is off (AVM cognitiveservices#130, read 2026-11-23).
+    keys=KeyScheme("listKeys", "regenerateKey", ("Key2", "Key1"), off=("properties.disableLocalAuth", True)),
 )
 
 # azure-rest-api-specs search 2025-05-01, read 2026-11-23: enums come back in lower case, a PATCH answers at once
@@ -64,6 +84,13 @@ SEARCH = ResourceType(
     private_link_groups=frozenset({"searchservice"}),
     firewall="properties.networkRuleSet",
     operations=("write", "delete", "regenerateAdminKey/action", "listAdminKeys/action"),
+    keys=KeyScheme(
+        "listAdminKeys",
+        "regenerateAdminKey",
+        ("secondary", "primary"),
+        slot_in_path=True,
+        off=("properties.disableLocalAuth", True),
+    ),
 )
 
 # azure-rest-api-specs machinelearningservices 2024-10-01, read 2026-11-23.
@@ -90,6 +117,7 @@ STORAGE = ResourceType(
     firewall="properties.networkAcls",
     attachable=True,
     operations=("write", "delete", "regenerateKey/action", "listKeys/action"),
+    keys=KeyScheme("listKeys", "regenerateKey", ("key2", "key1")),
 )
 
 # Not judged, but read by guards: Microsoft.Network/privateEndpoints.

@@ -7,23 +7,16 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import timedelta
-from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
 from shared.domain.baseline import Baseline
-from shared.domain.remediation import Catalogue, Remediation, Rule
+from shared.domain.catalogue import Catalogue
+from shared.domain.mode import Mode
+from shared.domain.remediation import Remediation, Rule
 
 PREFIX = "AIRLOCK_"
-
-
-class Mode(StrEnum):
-    """What Airlock may do: nothing at all, look and record, or fix as well."""
-
-    OFF = "off"
-    AUDIT = "audit"
-    ENFORCE = "enforce"
 
 
 @dataclass(frozen=True, slots=True)

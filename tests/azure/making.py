@@ -25,8 +25,9 @@ from shared.domain.arm_id import ArmId, parse_arm_id
 from shared.domain.body import JsonObject
 from shared.domain.fix import Fix
 from shared.domain.ledger import Entry, Intention
+from shared.domain.mode import Mode
 from shared.domain.record import GENESIS, Outcome, Record, Row
-from shared.domain.settings import HostStorage, Mode, Operational
+from shared.domain.settings import HostStorage, Operational
 from tests.local.arm_world import ACCOUNT, ArmWorld, serve
 
 NOW = datetime.fromisoformat("2026-11-23T12:00:00+00:00")

@@ -9,7 +9,7 @@ import pytest
 from local.faults import Fault, Faults
 from shared.domain.arm_id import parse_arm_id
 from shared.domain.failure import AirlockError, Refused, TryAgain
-from shared.domain.settings import Mode
+from shared.domain.mode import Mode
 from tests.azure.making import API_VERSION, CLOSED, TARGET, Answer, arm_client, arm_of, fix, scripted
 from tests.local.arm_world import ACCOUNT, GROUP, STORAGE, SUBSCRIPTION, ArmWorld, account, arm_world, resource
 

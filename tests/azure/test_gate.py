@@ -11,7 +11,7 @@ from yarl import URL
 from shared.azure.gate import Gate
 from shared.domain.arm_id import ArmId
 from shared.domain.fix import Fix
-from shared.domain.settings import Mode
+from shared.domain.mode import Mode
 from tests.azure.making import TARGET, fix
 from tests.domain.making import arm_ids
 

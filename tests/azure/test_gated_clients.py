@@ -12,7 +12,8 @@ from local.faults import Fault, Faults
 from shared.azure.gate import Gate, GatedTransport
 from shared.domain.arm_id import parse_arm_id
 from shared.domain.failure import Refused
-from shared.domain.settings import HostStorage, Mode, Operational
+from shared.domain.mode import Mode
+from shared.domain.settings import HostStorage, Operational
 from tests.azure.making import CLOSED, Answer, TrustingClients, fix, patch, scripted
 from tests.local.arm_world import ACCOUNT, STORAGE, SUBSCRIPTION, ArmWorld, Token, account, arm_world, resource
 

@@ -13,8 +13,9 @@ from cli.ending import judge
 from cli.rehearsal import Played
 from local import contoso
 from remediations import load_catalogue
+from shared.domain.mode import Mode
 from shared.domain.record import Outcome
-from shared.domain.settings import Mode, Settings
+from shared.domain.settings import Settings
 from tests.cli.command import airlock
 from tests.engine.running import Body, account, assert_chained, storage
 

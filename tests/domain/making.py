@@ -9,13 +9,14 @@ from hypothesis import strategies as st
 from shared.domain.arm_id import ArmId, Provider, parse_arm_id
 from shared.domain.baseline import Baseline
 from shared.domain.body import JsonObject
+from shared.domain.catalogue import Catalogue
 from shared.domain.decision import Decision, Verdict
 from shared.domain.drift import Change, Finding
+from shared.domain.mode import Mode
 from shared.domain.record import Outcome, Record
-from shared.domain.remediation import Catalogue, FixMode, Remediation, Rule, Severity, Source
+from shared.domain.remediation import FixMode, Remediation, Rule, Severity, Source
 from shared.domain.resource import Resource
 from shared.domain.resource_types import STORAGE, ResourceType
-from shared.domain.settings import Mode
 from shared.domain.signal import Signal, SignalKind
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)

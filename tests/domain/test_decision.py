@@ -10,8 +10,9 @@ from shared.domain.contest import Attempt
 from shared.domain.decision import Circumstances, Decision, Verdict, decide, guards_of
 from shared.domain.drift import Finding
 from shared.domain.guards import NOT_OUR_OWN, Guard
+from shared.domain.mode import Mode
 from shared.domain.remediation import FixMode
-from shared.domain.settings import Mode, Operational, Settings
+from shared.domain.settings import Operational, Settings
 from tests.domain.making import NOW, RULE, finding, resource, rule_in
 
 REFUSES = Guard("refuses", lambda _before, _after, _reads, _baseline: "do this first")

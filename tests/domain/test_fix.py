@@ -7,8 +7,8 @@ import pytest
 from shared.domain.body import JsonObject
 from shared.domain.drift import Change
 from shared.domain.fix import merge
+from shared.domain.mode import Mode
 from shared.domain.resource_types import COGNITIVE_ACCOUNTS, SEARCH, STORAGE, ResourceType
-from shared.domain.settings import Mode
 from tests.domain.making import RULE, decision, finding, resource
 
 RULES: JsonObject = {

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from shared.domain.remediation import Catalogue
+from shared.domain.catalogue import Catalogue
 from shared.domain.resource_types import SEARCH, STORAGE
 from tests.domain.making import RULE, remediation
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from remediations import load_catalogue
 from shared.domain.baseline import Baseline
+from shared.domain.mode import Mode
 from shared.domain.settings import (
     HostStorage,
-    Mode,
     Operational,
     Settings,
     read_host_storage,
