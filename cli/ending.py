@@ -76,7 +76,7 @@ def _named(events: Iterable[JsonObject]) -> dict[str, str]:
     named: dict[str, str] = {}
     for event in events:
         signal = parse_message(json.dumps(event), datetime.now(UTC))
-        target = judged_ancestor(signal.target) if isinstance(signal, Signal) else None
+        target = judged_ancestor(signal.target) if isinstance(signal, Signal) and signal.target else None
         if target is not None and known_type(target.type) is not None:
             named.setdefault(target.key, target.path)
     return named

@@ -10,6 +10,7 @@ from cli import output
 from cli.catalogue import explain, rules
 from cli.check import check
 from cli.documents import UnusableInput
+from cli.leak import leak
 from cli.rehearse import rehearse
 
 _UNUSABLE = 2
@@ -44,6 +45,9 @@ def command() -> typer.Typer:
 
     # On a local Azure, which only this command needs.
     app.command()(rehearse)
+
+    # To Azure: a topic, with the token of whoever runs it.
+    app.command(context_settings={"allow_extra_args": True})(leak)  # it refuses them, and repeats none
 
     return app
 

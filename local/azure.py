@@ -20,7 +20,7 @@ from azure.storage.queue.aio import QueueServiceClient
 from local.arm.estate import Estate
 from local.arm.service import ArmConfig, ArmService
 from local.certificate import Certificate
-from local.contoso import Deed
+from local.contoso import GROUP, Deed
 from local.credential import FixedToken
 from local.event_grid import Delivery, EventGrid
 from local.faults import Faults
@@ -32,6 +32,9 @@ from local.logs import LogsService
 from local.storage import queues, tables
 from local.storage.database import Database
 from local.storage.message_store import MessageStore
+from local.topic import PATH as TOPIC_PATH
+from local.topic import Topic
+from local.vault import VaultService
 
 type Body = dict[str, Any]
 
@@ -42,6 +45,7 @@ _LOOK_SECONDS = 0.05
 _SHUTDOWN_SECONDS = 0.2
 RULE_ID = "dcr-00000000000000000000000000000000"
 TENANT = "99999999-8888-7777-6666-555555555555"
+_TOPICS = f"{GROUP.rpartition('/resourceGroups/')[0]}/resourceGroups/rg-airlock/providers/Microsoft.EventGrid/topics"
 APP = Principal("a1a1a1a1-0000-4000-8000-000000000001", "a1a1a1a1-0000-4000-8000-0000000000ff", TENANT)
 PERSON = Principal(
     "b2b2b2b2-0000-4000-8000-000000000002",
@@ -57,10 +61,11 @@ PERSON = Principal(
 class Plan:
     """What is rehearsed.
 
-    `app_directory` holds the function app; `webhook` names its function that Event Grid calls. `settings` are the
-    app settings beside those that say where the services are. `stream` is the log's stream, `columns` its table.
-    `workers` is how many worker processes the host keeps. A signal that comes back later than the `horizon` is not
-    waited for.
+    `app_directory` holds the function app; `webhook` names its function that Event Grid calls, `alerts_webhook` the
+    one that it calls with what the alerts topic was given, where that is another one. `settings` are the app settings
+    beside those that say where the services are. With `vault` the app is given a key vault, with `notify` a topic to
+    publish to. `stream` is the log's stream, `columns` its table. `workers` is how many worker processes the host
+    keeps. A signal that comes back later than the `horizon` is not waited for.
     """
 
     app_directory: Path
@@ -75,18 +80,28 @@ class Plan:
     horizon: timedelta = timedelta(minutes=1)
     workers: int = 1
     timers: bool = False
+    alerts_webhook: str | None = None
+    vault: bool = False
+    notify: bool = False
 
 
 class LocalAzure:
     """Runs the plan while it is entered.
 
-    `arm`, `logs`, `grid` and `host` are the parts. `on_event` and `on_log` hear of every event that Event Grid is
-    given and of every line that the host or the app logs.
+    `arm`, `logs`, `vault`, `notifications`, `alerts_topic`, `grid`, `alerts_grid` and `host` are the parts. The vault
+    and the topic for notifications are served where the plan says so; without an `alerts_webhook` both grids are one.
+    Among the faults the services are "arm", "logs", "vault", "topic" and "alerts". `on_event` and `on_log` hear of
+    every event that Event Grid is given and of every line that the host or the app logs.
     """
 
     arm: ArmService
     logs: LogsService
+    vault: VaultService
+    notifications: Topic
+    alerts_topic: Topic
+    alerts_topic_url: str
     grid: EventGrid
+    alerts_grid: EventGrid
     host: FunctionsHost
 
     def __init__(
@@ -131,6 +146,26 @@ class LocalAzure:
             self._on_event(event)
         await self.grid.publish(event)
 
+    async def publish_alert(self, event: Body) -> None:
+        """Gives Event Grid an event as one that the alerts topic was given."""
+        if self._on_event is not None:
+            self._on_event(event)
+        await self.alerts_grid.publish(event)
+
+    def report_alert(self, body: Body) -> None:
+        """Lets Defender have an alert, so that ARM shows it; no event tells of it.
+
+        Raises ValueError for a body without a usable id.
+        """
+        self.arm.estate.take_in(body)
+
+    def key_of(self, resource_id: str, slot: str) -> str:
+        """The key of an account that is in force in a slot, such as "Key1" or "primary".
+
+        Raises ValueError for a resource that does not exist or has no such key.
+        """
+        return self.arm.key_of(resource_id, slot)
+
     async def act(self, deed: Deed) -> int:
         """Does the deed as a person would, through ARM with a token of their own, and answers ARM's status."""
         token = issue_token(PERSON, f"{_ARM_AUDIENCE}/", time.time())
@@ -142,6 +177,10 @@ class LocalAzure:
         ):
             return answer.status
 
+    def hurry(self) -> None:
+        """Lets the signals that were put back for later come now."""
+        self._messages.show_all()
+
     async def finish(self, timeout: float) -> None:  # noqa: ASYNC109 - told on to the host, which names what is open
         """Waits until every event is delivered and every signal done, those that come back within the horizon included.
 
@@ -150,8 +189,10 @@ class LocalAzure:
         async with asyncio.timeout(timeout):
             while True:
                 await self.grid.drain()
+                await self.alerts_grid.drain()
                 await self.host.wait_idle(timeout)
-                if not self._messages.is_due(self._plan.horizon):
+                delivered = self.grid.is_idle and self.alerts_grid.is_idle
+                if delivered and not self._messages.is_due(self._plan.horizon):
                     return
                 await asyncio.sleep(_LOOK_SECONDS)
 
@@ -164,10 +205,14 @@ class LocalAzure:
         self._messages = MessageStore(database, ACCOUNT)
         self.arm = ArmService(Estate(plan.estate), time.time, plan.faults, self.publish, plan.arm)
         self.logs = LogsService(RULE_ID, {plan.stream: plan.columns}, time.time, plan.faults)
+        self.vault = VaultService(TENANT, time.time, plan.faults, plan.arm.seed)
+        self.notifications = Topic(f"{_TOPICS}/notifications", time.time, plan.faults)
+        self.alerts_topic = Topic(f"{_TOPICS}/alerts", time.time, plan.faults, self.publish_alert, "alerts")
         header = uuid4().hex
         identity = IdentityService([APP], header, time.time)
         tls = self.certificate.server
         self.arm_url = await _serve(run, self.arm.application(), tls)
+        self.alerts_topic_url = await _serve(run, self.alerts_topic.application(), tls) + TOPIC_PATH
         queues_url = f"{await _serve(run, queues.application(database, ACCOUNT), tls)}/{ACCOUNT}"
         self.environment = {
             **plan.settings,
@@ -177,16 +222,28 @@ class LocalAzure:
             "REQUESTS_CA_BUNDLE": str(self.certificate.ca_file),
             "AzureWebJobsStorage__accountName": ACCOUNT,
             "AzureWebJobsStorage__queueServiceUri": queues_url,
-            "AzureWebJobsStorage__tableServiceUri": (
-                f"{await _serve(run, self.table_service(database), tls)}/{ACCOUNT}"
-            ),
+            "AzureWebJobsStorage__tableServiceUri": await self._tables(run, database),
             "AIRLOCK_ARM_ENDPOINT": self.arm_url,
             "AIRLOCK_LOGS_ENDPOINT": await _serve(run, self.logs.application(), tls),
             "AIRLOCK_LOGS_RULE": RULE_ID,
         }
+        if plan.vault:
+            self.environment["AIRLOCK_KEY_VAULT_URI"] = await _serve(run, self.vault.application(), tls)
+        if plan.notify:
+            url = await _serve(run, self.notifications.application(), tls)
+            self.environment["AIRLOCK_NOTIFY_TOPIC"] = url + TOPIC_PATH
         self.host = await run.enter_async_context(self._functions_host(queues_url))
-        webhook = f"{self.host.url}/runtime/webhooks/EventGrid?functionName={plan.webhook}&code={self.host.system_key}"
-        self.grid = await run.enter_async_context(EventGrid(webhook, plan.delivery))
+        self.grid = self.alerts_grid = await self._subscription(run, plan.webhook)
+        if plan.alerts_webhook is not None:
+            self.alerts_grid = await self._subscription(run, plan.alerts_webhook)
+
+    async def _subscription(self, run: AsyncExitStack, function: str) -> EventGrid:
+        webhook = f"{self.host.url}/runtime/webhooks/EventGrid?functionName={function}&code={self.host.system_key}"
+        return await run.enter_async_context(EventGrid(webhook, self._plan.delivery))
+
+    async def _tables(self, run: AsyncExitStack, database: Database) -> str:
+        """The Table service's address with the account; who wants another service in its place answers that one's."""
+        return f"{await _serve(run, self.table_service(database), self.certificate.server)}/{ACCOUNT}"
 
     def table_service(self, database: Database) -> web.Application:
         """The Table service; what wants to see its requests wraps it."""

@@ -138,11 +138,17 @@ def _workspaces() -> list[Body]:
 
 
 def _storage() -> list[Body]:
-    weak: Body = {"minimumTlsVersion": "TLS1_0", "supportsHttpsTrafficOnly": False, "networkAcls": OPEN_LIST}
+    weak: Body = {
+        "minimumTlsVersion": "TLS1_0",
+        "supportsHttpsTrafficOnly": False,
+        "allowBlobPublicAccess": True,
+        "networkAcls": OPEN_LIST,
+    }
     sound: Body = {
         "minimumTlsVersion": "TLS1_2",
         "supportsHttpsTrafficOnly": True,
         "allowSharedKeyAccess": False,
+        "allowBlobPublicAccess": False,
         "publicNetworkAccess": "Disabled",
         "networkAcls": {"defaultAction": "Deny", "bypass": "AzureServices"},
     }

@@ -98,6 +98,11 @@ class EventGrid:
         """How many copies were given up."""
         return len(self.dead_letters)
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no copy waits to be delivered."""
+        return not self._under_way
+
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as run:
             timeout = ClientTimeout(total=self._delivery.timeout_seconds)

@@ -25,14 +25,15 @@ MOST_IN_A_ROW = 3
 class Fault:
     """One rule of misbehaviour: which requests it meets, how often, and what happens to them.
 
-    `service` is "arm" or "logs"; "*" means any, as it does for `method`. `path_contains` compares without case.
-    The first `skip` matching requests pass, the next `times` are hit; None means all of them.
+    `service` is "arm", "logs", "vault", "topic" or "alerts"; "*" means any, as it does for `method`.
+    `path_contains` compares without case. The first `skip` matching requests pass, the next `times` are hit; None
+    means all of them.
 
     status           answers `status`, `code`, `headers`; with `after_effect` the request is carried out first
     reset            closes the connection without an answer; `after_effect` as above. An aiohttp client, and so an
                      async Azure SDK, silently sends GET, PUT and DELETE once more: they see only a second reset
     truncate         carries the request out and cuts the answer's body in half
-    hang             waits `seconds` before carrying the request out
+    hang             waits `seconds` before carrying the request out; with `after_effect` before answering
     stale            a GET answers the state before the last write; reads before any write do not count
     fail_operation   the write is accepted and its operation ends Failed with `code`
     refuse_property  a write that names the dotted path `property` is refused with `status` and `code`
@@ -123,8 +124,9 @@ class Faults:
             if fault is None:
                 return await handler(request)
             if fault.kind == "hang":
+                early = await handler(request) if fault.after_effect else None
                 await asyncio.sleep(fault.seconds)
-                return await handler(request)
+                return early or await handler(request)
             carried_out = fault.after_effect or fault.kind == "truncate"
             answer = await handler(request) if carried_out else None
             return await _spoil(fault, request, answer)

@@ -4,7 +4,7 @@ from datetime import date
 
 from shared.domain import firewall
 from shared.domain.baseline import Baseline
-from shared.domain.body import JsonObject
+from shared.domain.body import JsonObject, place
 from shared.domain.guards import NOT_CLOUD_SHELL, REACHABLE_AFTERWARDS, SUBDOMAIN_FOR_RULES
 from shared.domain.remediation import Remediation, Rule, Severity, Source
 from shared.domain.resource import Resource
@@ -15,19 +15,31 @@ _CLOSED: JsonObject = {"properties": {"publicNetworkAccess": "Disabled"}}
 
 
 def _closed_or_listed(resource: Resource, baseline: Baseline) -> JsonObject:
-    """A deliberate narrow allow-list is kept and must deny the rest; everything else is closed."""
+    """A deliberate narrow allow-list is kept and must deny the rest; everything else is closed.
+
+    An address of an attack does not make the list less deliberate: it goes, and whoever else is named may stay. A list
+    that names nobody else was no allow-list.
+    """
     if firewall.is_closed(resource):
         return {}
     narrow = baseline.allow_lists and not firewall.wide_ranges(resource, baseline)
-    if narrow and (firewall.lets_someone_in(resource) or firewall.denies_the_rest(resource)):
+    left = firewall.cleared(resource, baseline)
+    if narrow and (firewall.lets_someone_in(left) or firewall.denies_the_rest(left)):
         return {"properties": {"networkAcls": firewall.denying(resource, baseline)}}
     return _CLOSED
 
 
 def _search(service: Resource, baseline: Baseline) -> JsonObject:
-    """AI Search has no default action: a narrow list denies the rest by being there."""
-    listed = firewall.denies_the_rest(service) and not firewall.wide_ranges(service, baseline)
-    return {} if firewall.is_closed(service) or (baseline.allow_lists and listed) else _CLOSED
+    """AI Search has no default action: a narrow list denies the rest by being there, as long as one rule is left."""
+    if firewall.is_closed(service):
+        return {}
+    narrow = baseline.allow_lists and not firewall.wide_ranges(service, baseline)
+    if not narrow or not firewall.denies_the_rest(service):
+        return _CLOSED
+    kept = firewall.kept_rules(service, baseline)
+    if len(kept) == len(firewall.ip_rules(service)):
+        return {}
+    return place("properties.networkRuleSet.ipRules", kept) if kept else _CLOSED
 
 
 def _workspace(workspace: Resource, _: Baseline) -> JsonObject:

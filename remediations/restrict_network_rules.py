@@ -1,4 +1,4 @@
-"""AIR-002: the network rules deny by default, and none of them is the whole internet."""
+"""AIR-002: the network rules deny by default, and none of them is the whole internet or lets an attack in."""
 
 from datetime import date
 
@@ -21,9 +21,8 @@ def _denying(resource: Resource, baseline: Baseline) -> JsonObject:
 
 def _search(service: Resource, baseline: Baseline) -> JsonObject:
     """AI Search opens up when its last rule goes: where none can stay, the service is closed instead."""
-    wide = firewall.wide_ranges(service, baseline)
-    kept = [rule for rule in firewall.ip_rules(service) if firewall.ip_value(rule) not in wide]
-    if firewall.is_closed(service) or (kept and not wide):
+    kept = firewall.kept_rules(service, baseline)
+    if firewall.is_closed(service) or (kept and len(kept) == len(firewall.ip_rules(service))):
         return {}
     if kept:
         return place("properties.networkRuleSet.ipRules", kept)

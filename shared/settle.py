@@ -1,4 +1,4 @@
-"""What no message brings back by itself: fixes whose worker died, records that the log did not take, new settings."""
+"""What no message brings back by itself: fixes whose worker died, records that were not sent, new settings."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -7,7 +7,7 @@ from shared.domain.body import JsonObject
 from shared.domain.failure import TryAgain
 from shared.domain.record import Outcome, Record
 from shared.domain.redact import redact
-from shared.pipeline import World
+from shared.world import World
 
 # The chain of what belongs to no subscription.
 _OURS = "-"
@@ -36,7 +36,7 @@ async def _recall(world: World) -> None:
 
 async def _send_again(world: World) -> None:
     # Younger rows may be on their way from the worker that wrote them.
-    await world.log.deliver(await world.ledger.unsent(world.now() - world.settings.operational.lease_seconds))
+    await world.log.resend(world.now() - world.settings.operational.lease_seconds)
 
 
 async def _tell_settings(world: World) -> None:

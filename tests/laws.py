@@ -92,12 +92,25 @@ def patch_of(live: Resource, findings: Sequence[Finding]) -> JsonObject:
 
 
 def patched(live: Resource, patch: JsonObject) -> Resource:
-    """The resource as its provider leaves it: some objects are replaced as a whole, the others merged."""
+    """The resource as its provider leaves it: some objects are replaced as a whole, the others merged.
+
+    A type that is written by PUT is replaced but for what only the provider writes.
+    """
+    if live.type.method == "PUT":
+        return Resource(live.id, live.type, as_object(_replaced(live, patch)), live.attached_to)
     body = overlay(live.body, patch)
     for path in live.type.whole:
         if isinstance(sent := at(patch, path), dict):
             body = overlay(overlay(body, place(path, None)), place(path, sent))
     return Resource(live.id, live.type, as_object(body), live.attached_to)
+
+
+def _replaced(live: Resource, sent: Json) -> Json:
+    for path in live.type.read_only:
+        assert at(sent, path) is None, f"{path} is the provider's own"
+        if (own := at(live.body, path)) is not None:
+            sent = overlay(sent, place(path, own))
+    return sent
 
 
 def fix(kind: ResourceType, body: JsonObject, find: Callable[[JsonObject], Sequence[Finding]], steps: int) -> None:
@@ -132,10 +145,10 @@ def assert_no_conflict(wanted: Sequence[tuple[str, Json]]) -> None:
 
 
 def check_types(kind: ResourceType, patch: JsonObject) -> list[str]:
-    """What Azure's own type data has against the PATCH body; skips where that data is not at hand."""
+    """What Azure's own type data has against the body that is sent; skips where that data is not at hand."""
     if not _CHECKER.exists():
         pytest.skip("Azure's resource type data is not beside the repository")
-    issues = _checker()(f"{kind.name}@{kind.api_version}", patch, patch=True)
+    issues = _checker()(f"{kind.name}@{kind.api_version}", patch, patch=kind.method == "PATCH")
     return [issue for issue in issues if not issue.endswith(_OPEN_ENUM)]
 
 

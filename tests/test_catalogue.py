@@ -16,9 +16,21 @@ from shared.domain.remediation import Remediation, Rule
 from tests.laws import Examples
 
 CATALOGUE = load_catalogue()
-MODULES = tuple(found.name for found in pkgutil.iter_modules(remediations.__path__))
+MODULES = tuple(found.name for found in pkgutil.iter_modules(remediations.__path__) if not found.ispkg)
 EXAMPLES = Path(__file__).parent / "remediations"
-VERBS = {"disable", "restrict", "enforce", "rotate", "enable", "require", "remove", "deny", "limit"}
+VERBS = {
+    "disable",
+    "restrict",
+    "enforce",
+    "rotate",
+    "enable",
+    "require",
+    "remove",
+    "deny",
+    "limit",
+    "disallow",
+    "harden",
+}
 
 every = pytest.mark.parametrize(
     "remediation", [pytest.param(remediation, id=remediation.name) for remediation in CATALOGUE.remediations]

@@ -73,7 +73,8 @@ def _fresh(call: Call, provider: Provider, before: Body | None) -> Body:
     """What a PUT starts from: the resource's names and what no request may set."""
     address = call.address
     if before is None:
-        return {"id": address.path, "name": address.name, "type": address.body_type, "properties": {}}
+        names: Body = {"id": address.path, "name": address.name, "type": address.body_type}
+        return {**names, "properties": dict(provider.given)}
     properties = section(before, "properties")
     kept: Body = {name: before[name] for name in ("id", "name", "type", "location", *_KEPT) if name in before}
     return {**kept, "properties": {name: properties[name] for name in properties if name in provider.read_only}}

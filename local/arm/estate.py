@@ -36,11 +36,8 @@ class Estate:
         self._writes: Counter[str] = Counter()
         self._groups: dict[str, str] = {}
         for body in bodies:
-            resource_id = body.get("id")
-            if not isinstance(resource_id, str) or parse(resource_id) is None:
-                raise ValueError(f"Not an ARM resource id: {resource_id!r}")
-            if key(resource_id) in self._bodies:
-                raise ValueError(f"Two bodies of one id: {resource_id}")
+            if key(_id_of(body)) in self._bodies:
+                raise ValueError(f"Two bodies of one id: {body['id']}")
             self._place(deepcopy(body))
         self._standing = standing(self._bodies.values())
 
@@ -121,6 +118,14 @@ class Estate:
         """Replace a body without a write: what the provider does by itself leaves no earlier state."""
         self._place(body)
 
+    def take_in(self, body: Body) -> None:
+        """Let a resource stand here that no request wrote, in place of one of that id.
+
+        Raises ValueError for a body without a usable id.
+        """
+        _id_of(body)
+        self._place(deepcopy(body))
+
     def remove(self, resource_id: str) -> None:
         """Delete a resource with its children and extensions."""
         for name in [name for name in self._bodies if inside(name, resource_id)]:
@@ -137,6 +142,15 @@ class Estate:
     def groups(self, subscription: str) -> list[str]:
         """Ids of the groups in a subscription."""
         return [group for group in self._groups.values() if inside(group, f"/subscriptions/{subscription}")]
+
+    def subscriptions(self) -> list[str]:
+        """Ids of the subscriptions that anything in the estate is in, as they were first spelled."""
+        found: dict[str, str] = {}
+        for resource_id in (*self._groups.values(), *(str(body["id"]) for body in self)):
+            address = parse(resource_id)
+            if address is not None:
+                found.setdefault(address.subscription.lower(), address.subscription)
+        return list(found.values())
 
     def has_subscription(self, subscription: str) -> bool:
         """A subscription exists when anything in the estate is in it."""
@@ -165,6 +179,13 @@ class Estate:
         if owner is not None and embedded is not None:
             rest = [item for item in _items(owner, embedded) if key(str(item.get("id"))) != key(resource_id)]
             self._place(with_value(owner, f"properties.{embedded}", rest))
+
+
+def _id_of(body: Body) -> str:
+    resource_id = body.get("id")
+    if not isinstance(resource_id, str) or parse(resource_id) is None:
+        raise ValueError(f"Not an ARM resource id: {resource_id!r}")
+    return resource_id
 
 
 def _parent(name: str) -> str:

@@ -31,9 +31,10 @@ class Provider:
     it had one. `status` are a second state's values, under way and done. `created` answers a PUT that made something.
     `whole` are paths that a PATCH replaces instead of merging; `keeps_null` those where null is a value that a GET
     shows. `choices` are closed enums: compared without case, kept in the spelling given here; a value may be a
-    comma-separated list where the path is in `lists`. `read_only` members of `properties` are ignored in a request.
-    `patchable` are the top-level members that a PATCH may name; None means any. `invalid` is the error code for a
-    bad value. `check` is what else the provider refuses.
+    comma-separated list where the path is in `lists`. `read_only` members of `properties` are ignored in a request;
+    `given` are those of them that a new resource gets. `patchable` are the top-level members that a PATCH may name;
+    None means any, and an empty set that the type has no PATCH. `invalid` is the error code for a bad value. `check` is
+    what else the provider refuses.
     """
 
     pace: Pace = Pace.AT_ONCE
@@ -46,6 +47,7 @@ class Provider:
     lists: frozenset[str] = frozenset()
     flags: frozenset[str] = frozenset()
     read_only: frozenset[str] = frozenset({"provisioningState", "privateEndpointConnections"})
+    given: Mapping[str, str] = field(default_factory=dict)
     patchable: frozenset[str] | None = None
     etag_in: Literal["nowhere", "body", "header"] = "nowhere"
     created: int = 201
@@ -175,8 +177,21 @@ KEY_VAULT = Provider(
 )
 
 # At 2025-09-01 a PATCH of a deployment takes tags and sku only; of network resources, tags only.
+# Whether one is paused is said by actions alone.
 COGNITIVE_DEPLOYMENT = Provider(
-    pace=Pace.TRACKED, busy="Accepted", done="Succeeded", patchable=frozenset({"tags", "sku"})
+    pace=Pace.TRACKED,
+    busy="Accepted",
+    done="Succeeded",
+    read_only=frozenset({"provisioningState", "deploymentState", "capabilities", "rateLimits"}),
+    patchable=frozenset({"tags", "sku"}),
+)
+COGNITIVE_RAI_POLICY = Provider(
+    choices=MappingProxyType({"properties.mode": ("Default", "Deferred", "Blocking", "Asynchronous_filter")}),
+    read_only=frozenset({"type"}),
+    given=MappingProxyType({"type": "UserManaged"}),
+    patchable=frozenset(),
+    etag_in="body",
+    check=validation.rai_policy,
 )
 COGNITIVE_PROJECT = Provider(pace=Pace.ACCEPTED, busy="Accepted", done="Succeeded")
 NETWORK = Provider(pace=Pace.TRACKED, done="Succeeded", patchable=frozenset({"tags"}), etag_in="body")
@@ -187,6 +202,7 @@ _BY_TYPE: Mapping[str, Provider] = MappingProxyType(
         "microsoft.cognitiveservices/accounts": COGNITIVE_ACCOUNT,
         "microsoft.cognitiveservices/accounts/deployments": COGNITIVE_DEPLOYMENT,
         "microsoft.cognitiveservices/accounts/projects": COGNITIVE_PROJECT,
+        "microsoft.cognitiveservices/accounts/raipolicies": COGNITIVE_RAI_POLICY,
         "microsoft.keyvault/vaults": KEY_VAULT,
         "microsoft.machinelearningservices/workspaces": ML_WORKSPACE,
         "microsoft.search/searchservices": SEARCH_SERVICE,

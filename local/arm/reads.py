@@ -1,11 +1,14 @@
 """GET: one resource, a collection, a group, a subscription, an operation."""
 
 import re
+from collections.abc import Mapping
 from urllib.parse import urlencode
 
+from local.arm import tags
 from local.arm.body import Body, at
 from local.arm.estate import Estate
-from local.arm.exchange import Answer, Call
+from local.arm.events import NO_TENANT
+from local.arm.exchange import Answer, Call, Caller
 from local.arm.providers import provider_of
 from local.arm.refusal import RefusedError, bad_request, missing, not_served
 from local.arm.resource_id import GROUP, SUBSCRIPTION, Address, inside, parse
@@ -35,31 +38,42 @@ class Reader:
             return self._collection(call)
         if address.type == SUBSCRIPTION:
             return Answer(200, _subscription(address.subscription))
-        return self._resource(call)
-
-    def _resource(self, call: Call) -> Answer:
-        address = call.address
-        body = self._estate.view(address.path) or current(self._estate, address)
-        earlier = self._estate.earlier(address.path)
-        if earlier is not None and self._faults.take("stale", "arm", "GET", address.path):
-            body = earlier.body
-        if body is None:
-            raise missing(address, group_exists=has_group(self._estate, address))
+        carrier = tags.carrier(address)
+        if carrier is not None:
+            return Answer(200, tags.shown(address, self._body(call, carrier)))
+        body = self._body(call, address)
         etag = etag_of(self._estate, provider_of(address.type), body)
         return Answer(200, body, {"ETag": etag} if etag else {})
 
+    def subscriptions(self, caller: Caller, origin: str, query: Mapping[str, str]) -> Answer:
+        """The subscriptions there are. Raises RefusedError."""
+        tenant = str(caller.claims.get("tid", NO_TENANT))
+        found = [{**_subscription(name), "tenantId": tenant} for name in self._estate.subscriptions()]
+        return self._page(found, f"{origin}/subscriptions", query)
+
+    def _body(self, call: Call, address: Address) -> Body:
+        body = self._estate.view(address.path) or current(self._estate, address)
+        earlier = self._estate.earlier(address.path)
+        if earlier is not None and self._faults.take("stale", "arm", "GET", call.address.path):
+            body = earlier.body
+        if body is None:
+            raise missing(address, group_exists=has_group(self._estate, address))
+        return body
+
     def _collection(self, call: Call) -> Answer:
         address = call.address
-        orphan = address.is_child and self._estate.view(address.path.rpartition("/")[0]) is None
+        home = address.path.rpartition("/")[0]
+        orphan = address.is_child and not _is_place(home) and self._estate.view(home) is None
         if orphan or not has_group(self._estate, address):
             raise missing(address, group_exists=has_group(self._estate, address))
-        found = self._listed(call)
-        start = _position(call.query.get("$skipToken", "0"))
+        return self._page(self._listed(call), f"{call.origin}{address.path}", call.query)
+
+    def _page(self, found: list[Body], url: str, query: Mapping[str, str]) -> Answer:
+        start = _position(query.get("$skipToken", "0"))
         size = self._page_size or max(1, len(found))
         body: Body = {"value": found[start : start + size]}
         if start + size < len(found):
-            query = urlencode({**call.query, "$skipToken": str(start + size)})
-            body["nextLink"] = f"{call.origin}{address.path}?{query}"
+            body["nextLink"] = f"{url}?{urlencode({**query, '$skipToken': str(start + size)})}"
         return Answer(200, body)
 
     def _listed(self, call: Call) -> list[Body]:
@@ -107,6 +121,11 @@ def _is_tracked(body: Body) -> bool:
 def _subscription(subscription: str) -> Body:
     path = f"/subscriptions/{subscription}"
     return {"id": path, "subscriptionId": subscription, "displayName": "Local rehearsal", "state": "Enabled"}
+
+
+def _is_place(path: str) -> bool:
+    """Whether the path ends in a region, which no body stands for."""
+    return path.lower().rpartition("/")[0].endswith("/locations")
 
 
 def _position(token: str) -> int:

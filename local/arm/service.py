@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from uuid import UUID
@@ -10,7 +11,7 @@ from uuid import UUID
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from local.arm import front, graph
+from local.arm import deployments, front, graph, tags
 from local.arm.body import Body
 from local.arm.estate import Estate
 from local.arm.events import Announcer, Happening
@@ -18,6 +19,7 @@ from local.arm.exchange import Answer, Call, Caller
 from local.arm.keys import KeyRing
 from local.arm.locks import refuse_locked
 from local.arm.operations import Operations
+from local.arm.providers import provider_of
 from local.arm.reads import Reader
 from local.arm.refusal import RefusedError, bad_request, missing
 from local.arm.resource_id import SUBSCRIPTION
@@ -26,6 +28,7 @@ from local.arm.world import World
 from local.arm.writes import Writer, current, has_group
 from local.faults import Faults, repeatable
 
+SUBSCRIPTIONS = "/subscriptions"
 MAX_BODY_BYTES = 4 * 1024 * 1024
 # An action of search services that has the key itself in its path.
 _SECRET_STEP = re.compile(r"(/deleteQueryKey/).*", re.IGNORECASE)
@@ -106,6 +109,15 @@ class ArmService:
         app.cleanup_ctx.append(self._run)
         return app
 
+    @property
+    def regenerations(self) -> Counter[tuple[str, str]]:
+        """How often each key was regenerated, by the account's id in lower case and the slot, such as "key1"."""
+        return self._keys.regenerations
+
+    def key_of(self, resource_id: str, slot: str) -> str:
+        """The key that is in force in a slot, such as "Key1" or "primary". Raises ValueError where there is none."""
+        return self._keys.key_of(resource_id, slot)
+
     async def settle(self) -> None:
         """End the operations that are due and raise their events.
 
@@ -154,6 +166,8 @@ class ArmService:
         )
         if request.path.lower().rstrip("/") == graph.PATH:
             return Answer(200, graph.answer(self.estate, await front.read_body(request), self._config.graph_page_size))
+        if (request.method, request.path.lower().rstrip("/")) == ("GET", SUBSCRIPTIONS):
+            return self._reader.subscriptions(caller, str(request.url.origin()), request.query)
         action = ""
         if request.method == "POST":
             address, action = front.action_of(request.path)
@@ -166,16 +180,21 @@ class ArmService:
         return await self._dispatch(call, action)
 
     async def _dispatch(self, call: Call, action: str) -> Answer:
-        writable = call.address.name is not None and call.address.type != SUBSCRIPTION
+        address, writer = call.address, self._writer
+        carrier = tags.carrier(address)
+        writable = address.name is not None and address.type != SUBSCRIPTION and carrier is None
+        patchable = provider_of(address.type).patchable != frozenset()
         match call.method:
             case "GET":
                 return self._reader.get(call)
             case "HEAD":
                 return Answer(204 if self._reader.get(call).status == 200 else 404)
-            case "PUT" | "PATCH" if writable:
-                return await self._announced(call, "write", self._writer.write)
+            case "PATCH" if carrier is not None:
+                return await self._announced(call, "write", lambda call, _: writer.retag(call, carrier))
+            case "PUT" | "PATCH" if writable and (patchable or call.method == "PUT"):
+                return await self._announced(call, "write", writer.write)
             case "DELETE" if writable:
-                return await self._announced(call, "delete", self._writer.delete)
+                return await self._announced(call, "delete", writer.delete)
             case "POST":
                 verb = f"{action.partition('/')[0]}/action"
                 return await self._announced(call, verb, lambda call, _: self._act(call, action))
@@ -184,7 +203,7 @@ class ArmService:
 
     async def _announced(self, call: Call, verb: str, perform: Callable[[Call, Happening], Answer]) -> Answer:
         """Perform a call and raise its event, unless an operation has yet to tell how it ends."""
-        existed = current(self.estate, call.address) is not None
+        existed = current(self.estate, tags.carrier(call.address) or call.address) is not None
         happening = Happening(call.address, verb, call.method, call.path_and_query, call.caller, existed)
         try:
             answer = perform(call, happening)
@@ -198,6 +217,8 @@ class ArmService:
         return answer
 
     def _act(self, call: Call, action: str) -> Answer:
+        if call.address.type.lower() == deployments.TYPE:
+            return self._writer.act(call, lambda body: deployments.switched(body, action, call.api_version))
         account = self.estate.find(call.address.path)
         if account is None:
             raise missing(call.address, group_exists=has_group(self.estate, call.address))

@@ -69,9 +69,36 @@ def key_vault(write: Write) -> None:
             raise bad_request(f"{name} cannot be set to false once it is true.")
 
 
+def rai_policy(write: Write) -> None:
+    """The policies of the service itself are not to be written to; a filter has a name, a source and known values.
+
+    Source: Microsoft.CognitiveServices/accounts/raiPolicies, REST API 2025-09-01. Reviewed 2026-11.
+    """
+    if str(at(write.before, "properties.type")).lower() == "systemmanaged":
+        raise bad_request("A policy that the system manages cannot be modified.")
+    filters = at(write.request, "properties.contentFilters")
+    if not isinstance(filters, list | None):
+        raise bad_request("properties.contentFilters must be an array.")
+    for each in filters or []:
+        _content_filter(each)
+
+
 def any_resource(write: Write) -> None:
     """Nothing more than the common checks."""
     del write
+
+
+def _content_filter(found: object) -> None:
+    if not at(found, "name") or not isinstance(at(found, "name"), str):
+        raise bad_request("Every content filter needs a name.")
+    for name in ("enabled", "blocking"):
+        if not isinstance(at(found, name), bool | None):
+            raise bad_request(f"{name} of a content filter must be true or false.")
+    if str(at(found, "source")).lower() not in {"prompt", "completion"}:
+        raise bad_request("source of a content filter must be one of Prompt, Completion.")
+    threshold = at(found, "severityThreshold")
+    if threshold is not None and str(threshold).lower() not in {"low", "medium", "high"}:
+        raise bad_request("severityThreshold of a content filter must be one of Low, Medium, High.")
 
 
 def _networks(request: Body, path: str, code: str, *, small: bool) -> list[IPv4Network]:

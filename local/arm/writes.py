@@ -1,9 +1,10 @@
 """PUT, PATCH and DELETE: what is refused, what changes, and how long it takes."""
 
 import math
+from collections.abc import Callable
 from uuid import UUID
 
-from local.arm import private_endpoints
+from local.arm import private_endpoints, tags
 from local.arm.body import Body, with_value
 from local.arm.change import change
 from local.arm.estate import Estate
@@ -38,7 +39,7 @@ class Writer:
         if before is None and call.method == "PATCH":
             raise missing(address, group_exists=has_group(self._estate, address))
         self._refuse_homeless(address)
-        self._refuse_now(call, provider, before)
+        self._refuse_now(call, address, before)
         after = change(call, provider, before, self._clock()).after
         if _is_private_endpoint(after):
             private_endpoints.refuse_busy_targets(self._estate, after)
@@ -50,13 +51,33 @@ class Writer:
         before = current(self._estate, address)
         if before is None:
             return Answer(204)
-        self._refuse_now(call, provider, before)
+        self._refuse_now(call, address, before)
         if provider.pace not in _LATER:
             self._estate.remove(address.path)
             return Answer(200)
         self._estate.write(with_value(before, STATE, "Deleting"))
         headers = self._begin(call, provider, before, happening)
         return Answer(202, headers=headers, pending=True)
+
+    def retag(self, call: Call, carrier: Address) -> Answer:
+        """Change the tags of `carrier` at once, whatever its pace. Raises RefusedError."""
+        before = current(self._estate, carrier)
+        if before is None:
+            raise missing(carrier, group_exists=has_group(self._estate, carrier))
+        self._refuse_now(call, carrier, before)
+        after = tags.retagged(before, call.body)
+        self._estate.write(self._tagged(after, provider_of(carrier.type)))
+        return Answer(200, tags.shown(call.address, after))
+
+    def act(self, call: Call, perform: Callable[[Body], Body]) -> Answer:
+        """Replace the resource by what an action makes of it, at once. Raises RefusedError."""
+        before = self._estate.find(call.address.path)
+        if before is None:
+            raise missing(call.address, group_exists=has_group(self._estate, call.address))
+        self._refuse_now(call, call.address, before)
+        after = perform(before)
+        self._estate.write(self._tagged(after, provider_of(call.address.type)))
+        return Answer(200, self._estate.find(call.address.path))
 
     def settle(self) -> list[Operation]:
         """End every operation that is due, and say which."""
@@ -119,18 +140,19 @@ class Writer:
             code = "ParentResourceNotFound" if address.is_child else "ResourceNotFound"
             raise RefusedError(404, code, f"'{home}' was not found.")
 
-    def _refuse_now(self, call: Call, provider: Provider, before: Body | None) -> None:
-        """Locks, preconditions, updates under way and asked-for refusals, in that order."""
-        address = call.address
+    def _refuse_now(self, call: Call, address: Address, before: Body | None) -> None:
+        """Locks, preconditions, updates under way and asked-for refusals, in that order.
+
+        `address` is what would change: the call's own address, but for tags.
+        """
         refuse_locked(self._estate, address, call.method)
-        _refuse_precondition(
-            call, etag_of(self._estate, provider, before) if before else None, exists=before is not None
-        )
+        etag = etag_of(self._estate, provider_of(address.type), before) if before else None
+        _refuse_precondition(call, etag, exists=before is not None)
         if is_busy(before):
             raise not_terminal(address.path)
         if address.is_child and is_busy(self._estate.find(address.parent)):
             raise not_terminal(address.parent)
-        fault = self._faults.refusal("arm", call.method, address.path, call.body)
+        fault = self._faults.refusal("arm", call.method, call.address.path, call.body)
         if fault is not None:
             raise RefusedError(fault.status, fault.code, fault.message, dict(fault.headers))
 

@@ -149,6 +149,11 @@ class MessageStore:
         ).fetchone()
         return bool(count)
 
+    def show_all(self) -> None:
+        """Lets every message that nobody has taken yet show now: as if the time that they wait for had passed."""
+        now = _micros(self._database.now())
+        self._run("UPDATE messages SET visible = ? WHERE visible > ? AND dequeue_count = 0", now, now)
+
     def _claimed(self, queue: str, identity: tuple[str, str]) -> Message:
         message_id, receipt = identity
         row = self._run(

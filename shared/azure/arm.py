@@ -9,10 +9,12 @@ from azure.core.rest import AsyncHttpResponse, HttpRequest
 from azure.mgmt.core import AsyncARMPipelineClient
 
 from shared.azure.failures import failure, retry_after, told_as_failures
-from shared.domain.arm_id import ArmId
-from shared.domain.body import JsonObject, as_text, at
+from shared.domain.act import Command
+from shared.domain.arm_id import ArmId, parse_arm_id
+from shared.domain.body import JsonObject, as_list, as_object, as_text, at
 from shared.domain.failure import Cause, Refused, TryAgain
 from shared.domain.fix import Fix
+from shared.domain.permit import Permit
 from shared.domain.ports import Receipt
 from shared.patience import patience
 
@@ -20,6 +22,8 @@ from shared.patience import patience
 _OPERATION = timedelta(seconds=45)
 _ABSENT = frozenset({"arm.http-404", "arm.not-found", "arm.resource-not-found", "arm.resource-group-not-found"})
 _LONGEST_POLL = timedelta(seconds=15)
+_SUBSCRIPTIONS_API_VERSION = "2022-12-01"
+_MOST_PAGES = 1000
 _ENDED_WELL = "succeeded"
 _ENDED_BADLY = frozenset({"failed", "canceled"})
 
@@ -41,11 +45,31 @@ class ArmClient:
             raise
         return _json(answer)
 
+    async def children(self, parent: ArmId, kind: str, api_version: str) -> list[JsonObject]:
+        """All resources of a type below the parent: the last part of a child's type (`deployments`), or for a
+        subscription a full one (`Microsoft.Search/searchServices`). Raises TryAgain or Refused."""
+        below = f"/providers/{kind}" if parent.resource_group is None and not parent.providers else f"/{kind}"
+        return await self._listed(f"{self._endpoint}{_escaped(parent.path + below)}?api-version={api_version}")
+
+    async def subscriptions(self) -> list[ArmId]:
+        """The subscriptions that the identity may read. Raises TryAgain or Refused."""
+        found = await self._listed(f"{self._endpoint}/subscriptions?api-version={_SUBSCRIPTIONS_API_VERSION}")
+        return [parse_arm_id(as_text(body.get("id"))) for body in found]
+
     async def send(self, fix: Fix) -> Receipt:
         """Sends the fix and waits until ARM says that the operation has ended. Raises TryAgain or Refused."""
         headers = {"If-Match": fix.if_match} if fix.if_match else {}
-        url = self._url(fix.target, fix.api_version)
-        answer = await self._call(HttpRequest("PATCH", url, json=fix.body, headers=headers), permit=fix)
+        return await self._write(fix, fix.api_version, fix.body, headers)
+
+    async def perform(self, act: Command) -> Receipt:
+        """Performs the act and waits until ARM says that the operation has ended. Raises TryAgain or Refused."""
+        return await self._write(act, act.api_version, act.body, {})
+
+    async def _write(
+        self, permit: Permit, api_version: str, body: JsonObject | None, headers: dict[str, str]
+    ) -> Receipt:
+        url = f"{self._endpoint}{_escaped(permit.path)}?api-version={api_version}"
+        answer = await self._call(HttpRequest(permit.method, url, json=body, headers=headers), permit=permit)
         ids = tuple(filter(None, (answer.headers.get("x-ms-request-id"),)))
         told, done = answer.headers.get("Azure-AsyncOperation"), answer.headers.get("Location")
         operation = told or done
@@ -56,6 +80,17 @@ class ArmClient:
             return Receipt(ids, await patience(_OPERATION)(self._poll, operation, tells_status=told is not None))
         except Refused:
             return Receipt(ids)  # ARM took the write; a status that we may not see is left to the read that verifies it
+
+    async def _listed(self, url: str) -> list[JsonObject]:
+        found: list[JsonObject] = []
+        for _ in range(_MOST_PAGES):
+            page = _json(await self._call(HttpRequest("GET", url)))
+            found += [as_object(item) for item in as_list(page.get("value"))]
+            url = as_text(page.get("nextLink"))
+            # A link to another host would be sent our token.
+            if not url.startswith(f"{self._endpoint}/"):
+                return found
+        raise Refused(Cause("arm.too-many-pages", f"a list of more than {_MOST_PAGES} pages"))
 
     async def _poll(self, operation: str, *, tells_status: bool) -> str | None:
         """How the operation ended badly; None if it ended well. Raises TryAgain while it has not ended.
@@ -75,7 +110,7 @@ class ArmClient:
         return None
 
     def _url(self, target: ArmId, api_version: str) -> str:
-        return f"{self._endpoint}{quote(target.path, safe='/()$')}?api-version={api_version}"
+        return f"{self._endpoint}{_escaped(target.path)}?api-version={api_version}"
 
     async def _call(self, request: HttpRequest, **options: Any) -> AsyncHttpResponse:  # noqa: ANN401 - azure-core's own signature
         async with told_as_failures("arm"):
@@ -83,6 +118,10 @@ class ArmClient:
         if answer.status_code >= 400:
             raise failure("arm", answer.status_code, answer.headers, answer.content)
         return answer
+
+
+def _escaped(path: str) -> str:
+    return quote(path, safe="/()$")
 
 
 def _json(answer: AsyncHttpResponse) -> JsonObject:

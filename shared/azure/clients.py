@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from azure.core.pipeline.policies import (
     AsyncHTTPPolicy,
+    ContentDecodePolicy,
     HeadersPolicy,
     RequestIdPolicy,
     SansIOHTTPPolicy,
@@ -21,10 +22,14 @@ from azure.mgmt.core import AsyncARMPipelineClient
 from azure.mgmt.core.policies import AsyncARMChallengeAuthenticationPolicy
 
 from shared.azure.gate import Gate, GatedTransport
+from shared.azure.keys import Sdk
+from shared.domain.resource_types import COGNITIVE_ACCOUNTS, SEARCH, STORAGE, ResourceType
 from shared.domain.settings import HostStorage, Operational
 from shared.domain.signal import SIGNALS_QUEUE
 
 if TYPE_CHECKING:
+    from azure.eventgrid.aio import EventGridPublisherClient
+    from azure.keyvault.secrets.aio import SecretClient
     from azure.monitor.ingestion.aio import LogsIngestionClient
     from azure.storage.queue.aio import QueueClient
 
@@ -52,13 +57,7 @@ class Clients:
     def arm(self) -> AsyncARMPipelineClient[HttpRequest, AsyncHttpResponse]:
         """Azure Resource Manager; only fixes in mode enforce get through as writes."""
         endpoint = self._options.arm_endpoint
-        policies: list[AsyncHTTPPolicy[Any, Any] | SansIOHTTPPolicy[Any, Any]] = [
-            RequestIdPolicy(),
-            HeadersPolicy(),
-            UserAgentPolicy(base_user_agent="airlock"),
-            AsyncARMChallengeAuthenticationPolicy(self._credential, f"{_audience(endpoint)}/.default"),
-        ]
-        return AsyncARMPipelineClient(endpoint, policies=policies, transport=self._transport())
+        return AsyncARMPipelineClient(endpoint, policies=self._arm_policies(), transport=self._transport())
 
     def ledger(self) -> TableClient:
         """The ledger's table."""
@@ -92,9 +91,64 @@ class Clients:
             self._options.logs_endpoint, self._credential, credential_scopes=scopes, transport=own, retry_total=0
         )
 
-    def _transport(self, *own_addresses: str) -> GatedTransport:
+    def topic(self) -> "EventGridPublisherClient":
+        """The Event Grid topic that is told of records."""
+        from azure.eventgrid.aio import EventGridPublisherClient  # noqa: PLC0415 - after the fix, not before it
+
+        endpoint = self._options.notify_topic
+        own = self._transport(endpoint)
+        # A redirect may make a GET of a POST, and its answer would be taken for the topic's.
+        return EventGridPublisherClient(
+            endpoint, self._credential, transport=own, retry_total=0, permit_redirects=False
+        )
+
+    def keys(self, kind: ResourceType, subscription: str) -> Sdk:
+        """The typed management client of the type's provider, for one subscription; only acts get through as writes.
+
+        Raises ValueError for a type without keys.
+        """
+        options: dict[str, Any] = {
+            "base_url": self._options.arm_endpoint,
+            "policies": [*self._arm_policies(), ContentDecodePolicy()],
+            "transport": self._transport(),
+        }
+        match kind.name:
+            case COGNITIVE_ACCOUNTS.name:
+                from azure.mgmt.cognitiveservices.aio import CognitiveServicesManagementClient  # noqa: PLC0415 - as above
+
+                return CognitiveServicesManagementClient(self._credential, subscription, **options)
+            case SEARCH.name:
+                from azure.mgmt.search.aio import SearchManagementClient  # noqa: PLC0415 - as above
+
+                return SearchManagementClient(self._credential, subscription, **options)
+            case STORAGE.name:
+                from azure.mgmt.storage.aio import StorageManagementClient  # noqa: PLC0415 - as above
+
+                return StorageManagementClient(self._credential, subscription, **options)
+            case _:
+                raise ValueError(f"resources of type {kind.name} have no keys")
+
+    def vault(self) -> "SecretClient":
+        """The vault of AIRLOCK_KEY_VAULT_URI; only acts get through as writes."""
+        from azure.keyvault.secrets.aio import SecretClient  # noqa: PLC0415 - as above
+
+        address = self._options.key_vault_uri
+        own = self._transport(permitted=address)
+        return SecretClient(address, self._credential, transport=own, retry_total=0)
+
+    def _arm_policies(self) -> list[AsyncHTTPPolicy[Any, Any] | SansIOHTTPPolicy[Any, Any]]:
+        """Azure Resource Manager's, without retries, without registering providers, and without logging."""
+        audience = _audience(self._options.arm_endpoint)
+        return [
+            RequestIdPolicy(),
+            HeadersPolicy(),
+            UserAgentPolicy(base_user_agent="airlock"),
+            AsyncARMChallengeAuthenticationPolicy(self._credential, f"{audience}/.default"),
+        ]
+
+    def _transport(self, *own_addresses: str, permitted: str = "") -> GatedTransport:
         own_hosts = frozenset(urlsplit(address).netloc for address in own_addresses)
-        gate = Gate(own_hosts, urlsplit(self._options.arm_endpoint).netloc)
+        gate = Gate(own_hosts, urlsplit(permitted or self._options.arm_endpoint).netloc)
         return GatedTransport(gate, connection_timeout=_CONNECT, read_timeout=_READ)
 
 

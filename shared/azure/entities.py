@@ -2,7 +2,8 @@
 
 A shard is the first hex digit of a key's hash. In it stand, by row key: `r|{hash}` the entry, `r|{hash}|a|{hash}`
 one row for every AI resource that names it, `r|{hash}|q` the burst it waits out, `i|{hash}` that its intention is
-open, and `o|{time}|{record id}` a row of the log that is not known to have been sent.
+open, `o|{time}|{record id}` a row that the log is not known to have taken, and `n|{time}|{record id}` one that is to be
+published.
 """
 
 import hashlib
@@ -16,11 +17,13 @@ from shared.domain.arm_id import ArmId, parse_arm_id
 from shared.domain.body import Json, JsonObject, as_list, as_object, as_text
 from shared.domain.contest import Attempt
 from shared.domain.ledger import Entry, Intention, Version
-from shared.domain.record import GENESIS, Row, record_from_json
+from shared.domain.record import GENESIS, Outlet, Row, record_from_json
+from shared.domain.rotation import Rotation
 
 type Entity = dict[str, Any]
 
 SHARDS = "0123456789abcdef"
+_LISTS = {Outlet.LOG: "o|", Outlet.TOPIC: "n|"}
 # A binary property holds 64 KiB (learn.microsoft.com/rest/api/storageservices/, "Understanding the Table service data
 # model", read 2026-11-23).
 _CHUNK = 60 * 1024
@@ -55,9 +58,14 @@ def intention_row(key: str) -> str:
     return f"i|{_hash(key)}"
 
 
-def unsent_row(row: Row) -> str:
-    """The row key of a row that waits to be sent: older ones sort first."""
-    return f"o|{as_text(row.columns.get('TimeGenerated'))}|{row.record_id}"
+def unsent_list(outlet: Outlet) -> str:
+    """What the row keys begin with of the rows that wait to be sent there."""
+    return _LISTS[outlet]
+
+
+def unsent_row(row: Row, outlet: Outlet = Outlet.LOG) -> str:
+    """The row key of a row that waits to be sent there: older ones sort first."""
+    return f"{unsent_list(outlet)}{as_text(row.columns.get('TimeGenerated'))}|{row.record_id}"
 
 
 def entry_entity(entry: Entry) -> Entity:
@@ -71,6 +79,7 @@ def entry_entity(entry: Entry) -> Entity:
         "names": [*sorted(entry.names)],
         "settingsDigest": entry.settings_digest,
         "history": [[attempt.rule, attempt.begun.isoformat()] for attempt in entry.history],
+        "rotations": [_rotation_json(rotation) for rotation in entry.rotations],
         "returns": _iso(entry.returns),
     }
     kept: JsonObject = {"state": state}
@@ -106,6 +115,7 @@ def read_entry(key: str, entities: Iterable[Mapping[str, Any]]) -> Entry:
         attached_to=attached,
         settings_digest=as_text(state.get("settingsDigest")),
         history=tuple(_read_attempt(as_list(pair)) for pair in as_list(state.get("history"))),
+        rotations=tuple(_read_rotation(as_list(kept)) for kept in as_list(state.get("rotations"))),
         returns=_time(state.get("returns")),
         first_signal=first,
         last_signal=last,
@@ -113,15 +123,25 @@ def read_entry(key: str, entities: Iterable[Mapping[str, Any]]) -> Entry:
     )
 
 
+def _rotation_json(rotation: Rotation) -> Json:
+    return [rotation.cause, rotation.slot, rotation.fingerprint, rotation.begun.isoformat(), rotation.ended]
+
+
+def _read_rotation(kept: list[Json]) -> Rotation:
+    cause, slot, fingerprint, begun, ended = kept
+    told = (as_text(cause), as_text(slot), as_text(fingerprint))
+    return Rotation(*told, datetime.fromisoformat(as_text(begun)), ended is True)
+
+
 def _read_attempt(pair: list[Json]) -> Attempt:
     rule, begun = pair
     return Attempt(as_text(rule), datetime.fromisoformat(as_text(begun)))
 
 
-def row_entity(row: Row) -> Entity:
-    """A row of the log as it waits to be sent."""
+def row_entity(row: Row, outlet: Outlet = Outlet.LOG) -> Entity:
+    """A row of the log as it waits to be sent there."""
     kept: JsonObject = {"chain": row.chain, "id": row.record_id, "digest": row.digest, "columns": row.columns}
-    return {"PartitionKey": shard(row.chain), "RowKey": unsent_row(row)} | _pack(kept)
+    return {"PartitionKey": shard(row.chain), "RowKey": unsent_row(row, outlet)} | _pack(kept)
 
 
 def read_row(entity: Mapping[str, Any]) -> Row:

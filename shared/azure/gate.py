@@ -1,4 +1,4 @@
-"""What may leave this process: reads of Azure, fixes in mode enforce, and anything to our own stores."""
+"""What may leave this process: reads of Azure, fixes and acts in mode enforce, and anything to our own stores."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,24 +8,24 @@ from azure.core.pipeline.transport import AioHttpTransport
 from azure.core.rest import HttpRequest
 
 from shared.domain.failure import Cause, Refused
-from shared.domain.fix import Fix
 from shared.domain.mode import Mode
+from shared.domain.permit import Permit
 
 _READS = frozenset({"GET", "HEAD"})
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """`own_hosts` are the hosts of our own ledger, queue and log, which are written to in every mode; `arm_host` is
-    where fixes go, and nowhere else."""
+    """`own_hosts` are the hosts of our own ledger, queue and log, which are written to in every mode; `permitted_host`
+    is where fixes and acts go, and nowhere else: Azure Resource Manager, or the vault."""
 
     own_hosts: frozenset[str]
-    arm_host: str = "management.azure.com"
+    permitted_host: str = "management.azure.com"
 
-    def refusal(self, method: str, url: str, permit: Fix | None) -> str | None:
+    def refusal(self, method: str, url: str, permit: Permit | None) -> str | None:
         """Why the request may not leave; None if it may.
 
-        A write to anywhere but our own stores needs a Fix in mode enforce, made for the very resource it goes to.
+        A write to anywhere but our own stores needs a fix or an act in mode enforce that is this very request.
         """
         parts = urlsplit(url)
         if method in _READS or (parts.netloc and parts.netloc in self.own_hosts):
@@ -34,10 +34,12 @@ class Gate:
             return f"a {method} without a fix"
         if permit.mode is not Mode.ENFORCE:
             return f"a {method} for a fix in mode {permit.mode.value}"
-        if parts.netloc != self.arm_host:
-            return f"a {method} to another host than Azure Resource Manager's"
-        # An escaped slash would name another resource than the path that it unescapes to.
-        if method != "PATCH" or "%2f" in parts.path.lower() or unquote(parts.path) != permit.target.path:
+        if parts.netloc != self.permitted_host:
+            return f"a {method} to another host than the fix is for"
+        # An escaped slash would name another resource than the path that it unescapes to. Azure compares ids without
+        # case, and typed SDKs spell the types in their own way.
+        path = unquote(parts.path).rstrip("/").lower()
+        if method != permit.method or "%2f" in parts.path.lower() or path != permit.path.lower():
             return f"a {method} that is not the fix it carries"
         return None
 
@@ -50,7 +52,7 @@ class GatedTransport(AioHttpTransport):  # type: ignore[misc] # azure-core loads
         super().__init__(use_env_settings=False, **config)
         self._gate = gate
 
-    async def send(self, request: HttpRequest, *, permit: Fix | None = None, **config: Any) -> Any:  # noqa: ANN401 - as above
+    async def send(self, request: HttpRequest, *, permit: Permit | None = None, **config: Any) -> Any:  # noqa: ANN401 - as above
         """Sends the request, or raises Refused where the gate is closed for it."""
         refusal = self._gate.refusal(request.method, request.url, permit)
         if refusal is not None:

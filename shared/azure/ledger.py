@@ -22,24 +22,31 @@ from shared.azure.entities import (
     read_row,
     row_entity,
     shard,
+    unsent_list,
     unsent_row,
 )
 from shared.azure.failures import own_store
 from shared.domain.arm_id import ArmId
 from shared.domain.ledger import Entry, Intention, Version
-from shared.domain.record import Row
+from shared.domain.record import Outlet, Row, is_notable
 
 type Operation = tuple[str, Entity] | tuple[str, Entity, dict[str, Any]]
 
 # The service's own limit on one transaction, and on one page of rows to send again.
 _MOST = 100
+# Bytes of one transaction, under the service's limit of 4 MiB, and what each operation takes beside its values.
+_LARGEST, _FRAME = 3_900_000, 2048
 
 
 class TableLedger:
-    """`ports.Ledger` over one table. Every method raises TryAgain; Refused where the table may not be used at all."""
+    """`ports.Ledger` over one table. Every method raises TryAgain; Refused where the table may not be used at all.
 
-    def __init__(self, table: TableClient) -> None:
+    With `notifies`, notable rows are listed for the topic too.
+    """
+
+    def __init__(self, table: TableClient, *, notifies: bool = False) -> None:
         self._table = table
+        self._notifies = notifies
 
     async def open(self, key: str) -> Entry:
         """The entry of that key; a new one if there is none."""
@@ -48,10 +55,18 @@ class TableLedger:
             return read_entry(key, [entity async for entity in self._range(shard(key), prefix, f"{prefix}~")])
 
     async def commit(self, entry: Entry, rows: Sequence[Row] = ()) -> Entry:
-        """Writes the entry and the rows that wait to be sent, all or nothing."""
-        operations = [_write(entry), *_list(entry), *(("upsert", row_entity(row)) for row in rows)]
+        """Writes the entry and the rows that wait to be sent, all or nothing.
+
+        What is to be published and has no room in the one transaction is listed before it: an event of a record that is
+        not written in the end is better than a record that nobody is told of.
+        """
+        kept = [_write(entry), *_list(entry), *(("upsert", row_entity(row)) for row in rows)]
+        notable = [row for row in rows if self._notifies and is_notable(row)]
+        last, *ahead = _transactions(kept, [("upsert", row_entity(row, Outlet.TOPIC)) for row in notable])
         async with own_store("ledger"):
-            answers = await self._submit(operations)
+            for transaction in ahead:
+                await self._submit(transaction)
+            answers = await self._submit(last)
         return _renewed(entry, str(answers[0]["etag"]))
 
     async def attach(self, owner: ArmId, added: Sequence[str], removed: Sequence[str]) -> None:
@@ -82,31 +97,32 @@ class TableLedger:
                     found.append(entry.intention)
         return tuple(found)
 
-    async def unsent(self, before: datetime) -> tuple[Row, ...]:
-        """The rows that were written before then and are not known to have been sent, oldest first."""
-        until = f"o|{before:%Y-%m-%dT%H:%M:%S}"
+    async def unsent(self, before: datetime, outlet: Outlet = Outlet.LOG) -> tuple[Row, ...]:
+        """The rows that were written before then and are not known to have been sent there, oldest first."""
+        first = unsent_list(outlet)
+        until = f"{first}{before:%Y-%m-%dT%H:%M:%S}"
         found: list[Row] = []
         for partition in SHARDS:
             async with own_store("ledger"):
-                found += await self._oldest(partition, until)
+                found += await self._oldest(partition, first, until)
         return tuple(sorted(found, key=lambda row: str(row.columns["TimeGenerated"])))
 
-    async def _oldest(self, partition: str, until: str) -> list[Row]:
+    async def _oldest(self, partition: str, first: str, until: str) -> list[Row]:
         """One page of a partition's rows: after an outage the rest waits for the next run."""
         rows: list[Row] = []
-        async for entity in self._range(partition, "o|", until):
+        async for entity in self._range(partition, first, until):
             rows.append(read_row(entity))
             if len(rows) == _MOST:
                 break
         return rows
 
-    async def strike(self, rows: Sequence[Row]) -> None:
-        """Takes rows that were sent off the list of unsent ones; whoever struck them before is as good."""
+    async def strike(self, rows: Sequence[Row], outlet: Outlet = Outlet.LOG) -> None:
+        """Takes rows that were sent there off the list of unsent ones; whoever struck them before is as good."""
         for partition in SHARDS:
-            own = [row for row in rows if shard(row.chain) == partition]
+            own = sorted({unsent_row(row, outlet) for row in rows if shard(row.chain) == partition})
             for at in range(0, len(own), _MOST):
                 async with own_store("ledger"):
-                    await self._strike(partition, sorted({unsent_row(row) for row in own[at : at + _MOST]}))
+                    await self._strike(partition, own[at : at + _MOST])
 
     async def _strike(self, partition: str, names: list[str]) -> None:
         gone = [("delete", {"PartitionKey": partition, "RowKey": name}) for name in names]
@@ -155,6 +171,25 @@ def _write(entry: Entry) -> Operation:
         return ("create", entity)
     guard = {"etag": entry.version.etag, "match_condition": MatchConditions.IfNotModified}
     return ("update", entity, {"mode": UpdateMode.REPLACE} | guard)
+
+
+def _transactions(kept: Sequence[Operation], notices: Sequence[Operation]) -> list[list[Operation]]:
+    """What is kept and as many notices as the service takes with it, then the notices that are left."""
+    transactions = [list(kept)]
+    size = sum(map(_size, kept))
+    for notice in notices:
+        if len(transactions[-1]) >= _MOST or size + _size(notice) > _LARGEST:
+            transactions.append([])
+            size = 0
+        transactions[-1].append(notice)
+        size += _size(notice)
+    return transactions
+
+
+def _size(operation: Operation) -> int:
+    """How many bytes the operation takes on its way, or a few more: binary values travel as base64."""
+    values = operation[1].values()
+    return _FRAME + sum(len(value) * 4 // 3 if isinstance(value, bytes) else len(str(value)) for value in values)
 
 
 def _list(entry: Entry) -> list[Operation]:

@@ -4,32 +4,12 @@ An act knows its method and path, so that the gate below all clients can tell wh
 """
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
-from urllib.parse import quote
+from typing import Literal
 
 from shared.domain.arm_id import ArmId
-from shared.domain.body import JsonObject
+from shared.domain.body import Json, JsonObject
 from shared.domain.mode import Mode
 from shared.domain.resource_types import KeyScheme
-
-
-class Permit(Protocol):
-    """What lets a write through the gate: a fix or an act."""
-
-    @property
-    def mode(self) -> Mode:
-        """The effective mode; only `enforce` passes."""
-        ...
-
-    @property
-    def method(self) -> str:
-        """The HTTP method of the one request."""
-        ...
-
-    @property
-    def path(self) -> str:
-        """The path of the one request, unescaped, compared without case."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,19 +89,34 @@ class PublishKey:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """An act that ARM takes as one request with a body, done at once or as a long-running operation.
+class Amendment:
+    """One property that an act of ARM changes, named as people see it. `actual` is None where nobody has looked."""
 
-    `method` and `suffix` (behind the target's path) make the request. Doing it twice is the same as doing it once.
-    `shows` are the paths of the target's body with the values that prove it was done; empty where none does.
+    path: str
+    actual: Json
+    desired: Json
+
+    def as_json(self) -> JsonObject:
+        """The amendment as records show it."""
+        return {"path": self.path, "actual": self.actual, "desired": self.desired}
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """An act that ARM takes as one request, done at once or as a long-running operation.
+
+    Doing it twice comes to the same as doing it once. `suffix` stands behind the target's path, `body` is None for a
+    request without one. `what` says in words what it does. A path of the amendments that is one of the target's body
+    proves there that it was done.
     """
 
     target: ArmId
     api_version: str
     method: Literal["PATCH", "POST"]
     suffix: str
-    body: JsonObject
+    body: JsonObject | None
     what: str
+    amendments: tuple[Amendment, ...]
     mode: Mode
 
     @property
@@ -130,9 +125,15 @@ class Change:
         return f"{self.target.path}{self.suffix}"
 
 
-type Act = ListKeys | ListQueryKeys | RegenerateKey | PublishKey | Change
+type Act = ListKeys | ListQueryKeys | RegenerateKey | PublishKey | Command
 
 
-def escaped(path: str) -> str:
-    """The path as a URL holds it."""
-    return quote(path, safe="/()$")
+def amended(act: Act) -> tuple[Amendment, ...]:
+    """What an act changes; nothing for one that reads. Of a key there is nothing to show but that it is another one."""
+    match act:
+        case Command():
+            return act.amendments
+        case RegenerateKey():
+            return (Amendment(f"keys.{act.slot}", None, "regenerated"),)
+        case _:
+            return ()

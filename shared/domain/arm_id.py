@@ -105,6 +105,18 @@ def parse_arm_id(text: str) -> ArmId:
     return ArmId(subscription, group, _providers(rest))
 
 
+def extension(scope: ArmId, namespace: str, *pairs: tuple[str, str]) -> ArmId:
+    """The id of what a provider keeps under the scope, from (type, name) pairs.
+
+    Every part may come from anywhere, the scope's too: raises ValueError like `parse_arm_id` unless each is one segment
+    that such an id can have, so that no part can reach beyond its place.
+    """
+    built = ArmId(scope.subscription, scope.resource_group or None, (*scope.providers, Provider(namespace, pairs)))
+    if parse_arm_id(built.path) != built:
+        raise ValueError("a part of the ARM id is more than one segment")
+    return built
+
+
 def _providers(rest: list[str]) -> tuple[Provider, ...]:
     found: list[Provider] = []
     while rest:

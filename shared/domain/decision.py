@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from shared.domain.baseline import Baseline
 from shared.domain.contest import Attempt, contest
 from shared.domain.drift import Finding, as_fixed
 from shared.domain.exemption import Exemption, exemption
@@ -46,6 +47,7 @@ class Decision:
 class Circumstances:
     """What a decision depends on beside the resource and the finding.
 
+    `baseline` is the one that the findings were made with. With `needs_approval` nothing is fixed without a person.
     `reads` are the bodies that the findings' guards asked for, by ARM id key; `history` the fixes that were begun on
     the resource.
     """
@@ -54,6 +56,8 @@ class Circumstances:
     reads: Reads
     history: tuple[Attempt, ...]
     now: datetime
+    baseline: Baseline
+    needs_approval: bool = False
 
 
 def guards_of(finding: Finding) -> tuple[Guard, ...]:
@@ -90,7 +94,7 @@ def _enforce(finding: Finding, given: Circumstances, refusal: tuple[str, str] | 
     mode = Mode.ENFORCE
     if refusal:
         return Decision(finding, mode, Verdict.REFUSED, f"guard.{refusal[0]}", f"{refusal[1]}{note}")
-    if finding.rule.mode is FixMode.APPROVAL:
+    if finding.rule.mode is FixMode.APPROVAL or given.needs_approval:
         return Decision(finding, mode, Verdict.NEEDS_APPROVAL, "approval.needed", f"a person has to approve this{note}")
     if fight := contest(finding.rule_id, given.history, given.now):
         told = f"fixed {fight.count} times without lasting; the next fix waits until {fight.until:%F %T}Z"
@@ -105,6 +109,6 @@ def _note(claim: Exemption | None) -> str:
 def _refusal(resource: Resource, finding: Finding, given: Circumstances) -> tuple[str, str] | None:
     after = as_fixed(resource, [finding])
     for guard in guards_of(finding):
-        if (sentence := guard.check(resource, after, given.reads, given.settings.baseline)) is not None:
+        if (sentence := guard.check(resource, after, given.reads, given.baseline)) is not None:
             return guard.name, sentence
     return None

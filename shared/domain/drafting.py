@@ -4,12 +4,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from shared.domain.act import Act, amended
 from shared.domain.arm_id import ArmId
 from shared.domain.body import Json, JsonObject, as_object, as_text, same
 from shared.domain.body import at as value_at
 from shared.domain.decision import Decision, Verdict
 from shared.domain.drift import Finding
 from shared.domain.failure import Cause
+from shared.domain.incident import Incident
+from shared.domain.proposal import Proposal
 from shared.domain.record import Outcome, Record
 from shared.domain.redact import redact
 from shared.domain.resource import Resource
@@ -25,6 +28,8 @@ _OUTCOMES = {
     # What a fix is drafted as before it is made; what came of it is written over this.
     Verdict.FIX: Outcome.FIX_UNVERIFIED,
 }
+# The same for an act, of which nothing shows afterwards whether it was performed.
+_OUTCOMES_OF_ACTS = _OUTCOMES | {Verdict.FIX: Outcome.UNCONFIRMED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +40,21 @@ class Stamp:
     settings_digest: str
 
 
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Where an incident is answered: on which resource, for which signal, since when."""
+
+    signal: Signal
+    stamp: Stamp
+    resource: Resource
+    incident: Incident
+    began: datetime
+
+
 def of_signal(  # noqa: PLR0913, PLR0917 - each is a column that only the caller knows
     signal: Signal, stamp: Stamp, now: datetime, outcome: Outcome, code: str, reason: str, target: ArmId | None = None
 ) -> Record:
-    """A record about the signal as a whole. `target` is the resource looked at; None takes the signal's own."""
+    """A record about the signal as a whole. `target` is the resource looked at; None takes the signal's own, if any."""
     about = target or signal.target
     return Record(
         time_generated=now,
@@ -50,10 +66,10 @@ def of_signal(  # noqa: PLR0913, PLR0917 - each is a column that only the caller
         actor_ip=signal.actor_ip,
         correlation_id=signal.correlation_id,
         resource_tenant_id=signal.tenant_id,
-        subscription_id=about.subscription.lower(),
-        resource_group=about.resource_group or "",
-        resource_id=about.path,
-        resource_type=about.type,
+        subscription_id=about.subscription.lower() if about else "",
+        resource_group=(about.resource_group or "") if about else "",
+        resource_id=about.path if about else "",
+        resource_type=about.type if about else "",
         outcome=outcome,
         reason_code=code,
         reason=redact(reason),
@@ -110,6 +126,53 @@ def of_fix(signal: Signal, stamp: Stamp, resource: Resource, decision: Decision,
     return replace(record, cause=f"{record.cause} {began.isoformat()}")
 
 
+def of_incident(scene: Scene, evidence: JsonObject) -> Record:
+    """The record that an incident is being answered: what a person has to know, and to do."""
+    reason = f"{scene.incident.title}. {scene.incident.row.advice}"
+    record = _of_scene(scene, Outcome.ADVISED, "incident.confirmed", reason)
+    return replace(record, evidence=evidence)
+
+
+def of_proposal(scene: Scene, proposal: Proposal) -> Record:
+    """The record of a proposal as a whole: what its acts come to, whether they are performed or not."""
+    response = proposal.response
+    record = _of_scene(scene, _OUTCOMES_OF_ACTS[proposal.verdict], proposal.code, proposal.reason)
+    amendments = [amendment for act in proposal.plan.acts for amendment in amended(act)]
+    return replace(
+        record,
+        remediation=response.name,
+        ref=response.ref,
+        rule=response.rule_id(scene.resource.type),
+        mode=proposal.mode.value,
+        changes=[amendment.as_json() for amendment in amendments],
+        evidence={"incident": scene.incident.name},
+        controls=list(response.controls),
+    )
+
+
+def _of_scene(scene: Scene, outcome: Outcome, code: str, reason: str) -> Record:
+    record = of_signal(scene.signal, scene.stamp, scene.began, outcome, code, reason, scene.resource.id)
+    return replace(
+        record,
+        location=scene.resource.location,
+        severity=scene.incident.severity.value,
+        detect_ms=_ms(scene.began - scene.signal.time),
+    )
+
+
+def of_act(record: Record, act: Act) -> Record:
+    """The draft of one act's record, from the record of the proposal that it belongs to."""
+    changes: list[Json] = [amendment.as_json() for amendment in amended(act)]
+    reason = "the worker was interrupted around the act, and nothing shows whether it was performed"
+    return replace(record, reason_code="act.unconfirmed", reason=reason, changes=changes)
+
+
+def performed(record: Record, outcome: Outcome, code: str, reason: str, **evidence: Json) -> Record:
+    """The record of an act once it is known how it ended, with what else is to be known of it."""
+    kept: JsonObject = {**(record.evidence or {}), **evidence}
+    return replace(record, outcome=outcome, reason_code=code, reason=redact(reason), evidence=kept)
+
+
 def changed(record: Record, finding: Finding) -> Record:
     """The draft with the changes that are sent after all."""
     return replace(record, changes=[change.as_json() for change in finding.changes])
@@ -144,11 +207,13 @@ def applied(record: Record, body: JsonObject | None, request_ids: Iterable[str],
 
 
 def interrupted(record: Record, body: JsonObject | None) -> Record:
-    """The record of a fix whose worker did not come back: what the live resource says is what counts.
+    """The record of a fix or an act whose worker did not come back: what the live resource says is what counts.
 
     None for a resource that went: then nobody will know.
     """
     evidence: JsonObject = {**(record.evidence or {}), "interrupted": True}
+    if record.outcome is Outcome.UNCONFIRMED and not (body and shows_fix(record, body)):
+        return replace(record, evidence=evidence)
     if not body:
         reason = "the worker was interrupted around the write, and the resource is gone"
         return replace(record, reason_code="fix.unknown", reason=reason, evidence=evidence)

@@ -1,9 +1,10 @@
 """How much of the internet a list of allowed addresses lets in."""
 
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
+type Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 type Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 # A registry gives no single organisation more than this at once: anything broader is "everybody".
@@ -33,9 +34,7 @@ def _unmapped(network: Network) -> Network:
     return network
 
 
-def _around(
-    first: ipaddress.IPv4Address | ipaddress.IPv6Address, last: ipaddress.IPv4Address | ipaddress.IPv6Address
-) -> Network | None:
+def _around(first: Address, last: Address) -> Network | None:
     if first.version != last.version:
         return None
     differing = (int(first) ^ int(last)).bit_length()
@@ -63,6 +62,26 @@ def internet_like(texts: Sequence[str], min_ipv4_prefix: int) -> frozenset[str]:
         wide |= {text for text, network in rest if network.prefixlen == broadest}
         rest = [entry for entry in rest if entry[1].prefixlen > broadest]
     return frozenset(wide)
+
+
+def holding(texts: Iterable[str], addresses: Iterable[str]) -> frozenset[str]:
+    """The entries that let one of the addresses in, whichever way both are written. What cannot be read holds none."""
+    sought = [form for address in addresses for form in _forms(address)]
+    return frozenset(
+        text
+        for text in texts
+        if (network := parse_range(text)) is not None and any(address in network for address in sought)
+    )
+
+
+def _forms(text: str) -> Iterator[Address]:
+    """The address, and if it is an IPv4 one, how an IPv6 range names it."""
+    network = parse_range(text)
+    if network is None or network.prefixlen < network.max_prefixlen:
+        return  # a range is nobody's address
+    yield network.network_address
+    if network.version == 4:
+        yield ipaddress.IPv6Address(f"::ffff:{network.network_address}")
 
 
 def _is_broad(network: Network, min_ipv4_prefix: int) -> bool:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from shared.domain.arm_id import ArmId
 from shared.domain.contest import Attempt, recent
 from shared.domain.record import GENESIS, Outcome, Record, Row, seal
+from shared.domain.rotation import Rotation
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # A resource that never becomes quiet is looked at all the same after this.
@@ -41,8 +42,9 @@ class Entry:
     `watermark` is when the newest finished evaluation began its read. `held_until` and `holder` are the lease.
     `head` is the digest of the newest row of the chain. `names` are the attachable resources that the body named when
     it was last read, by key; `attached_to` the AI resources that name this one. `history` are the fixes that ARM
-    took, `returns` is when a message comes back for another look. `last_signal` is the newest change that
-    waits for the resource to become quiet, `first_signal` the oldest. `version` is None for an entry never written.
+    took, `rotations` the keys that were regenerated or claimed for it, `returns` is when a message comes back for
+    another look. `last_signal` is the newest change that waits for the resource to become quiet, `first_signal` the
+    oldest. `version` is None for an entry never written.
     """
 
     key: str
@@ -56,6 +58,7 @@ class Entry:
     attached_to: frozenset[ArmId] = frozenset()
     settings_digest: str = ""
     history: tuple[Attempt, ...] = ()
+    rotations: tuple[Rotation, ...] = ()
     returns: datetime | None = None
     first_signal: datetime | None = None
     last_signal: datetime | None = None

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import get_type_hints
 
 from shared.domain.body import Json, JsonObject
+from shared.domain.remediation import Severity
 
 TABLE = "AirlockRemediation_CL"
 SCHEMA_VERSION = 1
@@ -33,6 +34,7 @@ class Outcome(StrEnum):
     GONE = "Gone"
     IGNORED = "Ignored"
     UNREADABLE = "Unreadable"
+    UNCONFIRMED = "Unconfirmed"
     SETTINGS_CHANGED = "SettingsChanged"
 
 
@@ -141,6 +143,21 @@ def seal(record: Record, chain: str, previous: str) -> Row:
     return Row(
         chain, record.record_id, digest, columns | {"Sealed": sealed, "PreviousDigest": previous, "Digest": digest}
     )
+
+
+class Outlet(StrEnum):
+    """Where rows go. Each has a list of its own of the rows that it did not take yet."""
+
+    LOG = "log"
+    TOPIC = "topic"
+
+
+_NOTABLE = tuple(Severity)[tuple(Severity).index(Severity.MEDIUM) :]
+
+
+def is_notable(row: Row) -> bool:
+    """Whether the row is published beside being logged: from severity medium up."""
+    return row.columns.get("Severity") in _NOTABLE
 
 
 def canonical(value: Json) -> str:

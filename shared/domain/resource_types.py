@@ -1,6 +1,7 @@
 """The one table of what an ARM type is: everything that is a fact about the type and not about a rule."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from shared.domain.arm_id import ArmId
 
@@ -32,7 +33,8 @@ class ResourceType:
     ties them to AI: a tag, or an AI resource that names them in one of its own `names` paths.
     `firewall` is where network rules stand, None for a type that has none; `private_link_groups` are the
     sub-resources that clients reach through a private endpoint. `keys` are the account keys, None for a type that has
-    none which Airlock rotates.
+    none which Airlock rotates. `method` is how the type is written: a PATCH says what changes, a PUT is the whole
+    resource anew. `read_only` are the paths of a body that a PUT must leave out.
     """
 
     name: str
@@ -48,6 +50,8 @@ class ResourceType:
     operations: tuple[str, ...] = ("write", "delete")
     etag: str | None = None
     keys: KeyScheme | None = None
+    method: Literal["PATCH", "PUT"] = "PATCH"
+    read_only: tuple[str, ...] = ()
 
     @property
     def slug(self) -> str:
@@ -72,6 +76,18 @@ COGNITIVE_ACCOUNTS = ResourceType(
     etag="etag",
     # Listing answers 400 once local authentication is off (AVM cognitiveservices#130, read 2026-11-23).
     keys=KeyScheme("listKeys", "regenerateKey", ("Key2", "Key1"), off=("properties.disableLocalAuth", True)),
+)
+
+# azure-rest-api-specs cognitiveservices 2025-09-01, read 2026-11-24. There is no PATCH, no provisioning state, and no
+# If-Match, although the body has an ETag.
+RAI_POLICIES = ResourceType(
+    name="Microsoft.CognitiveServices/accounts/raiPolicies",
+    suffix="RAI_POLICIES",
+    api_version="2025-09-01",
+    whole=(),
+    private_link_groups=frozenset(),
+    method="PUT",
+    read_only=("id", "name", "type", "etag", "systemData", "properties.type"),
 )
 
 # azure-rest-api-specs search 2025-05-01, read 2026-11-23: enums come back in lower case, a PATCH answers at once
@@ -123,7 +139,7 @@ STORAGE = ResourceType(
 # Not judged, but read by guards: Microsoft.Network/privateEndpoints.
 PRIVATE_ENDPOINT_API_VERSION = "2024-05-01"
 
-RESOURCE_TYPES = (COGNITIVE_ACCOUNTS, SEARCH, ML_WORKSPACES, STORAGE)
+RESOURCE_TYPES = (COGNITIVE_ACCOUNTS, RAI_POLICIES, SEARCH, ML_WORKSPACES, STORAGE)
 
 
 def known_type(name: str) -> ResourceType | None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from shared.domain.act import Act
-from shared.domain.body import JsonObject
+from shared.domain.body import JsonObject, as_text
 from shared.domain.guards import Guard
 from shared.domain.incident import Incident
 from shared.domain.mode import Mode
@@ -51,3 +51,11 @@ class Response:
     def rule_id(self, kind: ResourceType) -> str:
         """As in records: `AIR-101/storage`."""
         return f"{self.ref}/{kind.slug}"
+
+
+def affected_deployments(incident: Incident, children: Children) -> Sequence[JsonObject]:
+    """The deployments of the account that the incident's alert names; all of them where it names none."""
+    named = {each.key for each in incident.alert.resources} if incident.alert is not None else set()
+    all_of_them = children.get("deployments", ())
+    chosen = [body for body in all_of_them if as_text(body.get("id")).lower() in named]
+    return chosen or all_of_them

@@ -15,6 +15,8 @@ from shared.domain.baseline import Baseline
 from shared.domain.catalogue import Catalogue
 from shared.domain.mode import Mode
 from shared.domain.remediation import Remediation, Rule
+from shared.domain.resource_types import ResourceType
+from shared.domain.response import Response
 
 PREFIX = "AIRLOCK_"
 
@@ -58,6 +60,10 @@ def _https(text: str) -> str:
     if not re.fullmatch(r"https://[A-Za-z0-9.-]+(?::\d+)?(?:/[\w./-]*)?", text):
         raise ValueError("wants an https:// address")
     return text.rstrip("/")
+
+
+def _https_or_none(text: str) -> str:
+    return _https(text) if text else ""
 
 
 def _names(text: str) -> frozenset[str]:
@@ -112,6 +118,18 @@ class Operational:
     min_ipv4_prefix: int = _option(
         8, _whole(1, 32), "1 to 32", "An allowed range with a shorter prefix is as good as the whole internet."
     )
+    allow_list_keys: bool = _option(
+        False,
+        _switched,
+        "`true`, `false`",
+        "Whether the keys of every account in scope may be listed to find the one that an exposed key opens.",
+    )
+    key_vault_uri: str = _option(
+        "",
+        _https_or_none,
+        "`https://` address or empty",
+        "The vault that fresh keys are written to before the old ones die. Without it, nowhere.",
+    )
     own_resources: frozenset[str] = _option(
         frozenset(),
         _names,
@@ -125,6 +143,19 @@ class Operational:
     logs_endpoint: str = _option("", _https, "`https://` address", "The Logs Ingestion endpoint.")
     logs_rule: str = _option("", str, "`dcr-...`", "The immutable id of the data collection rule.")
     logs_stream: str = _option("Custom-AirlockRemediation_CL", str, "`Custom-...`", "The stream of that rule.")
+    alerts_topic: str = _option(
+        "",
+        _https_or_none,
+        "`https://` address or empty",
+        "The endpoint of the custom topic that `airlock leak` tells of exposed keys. The app itself does not use it.",
+    )
+    notify_topic: str = _option(
+        "",
+        _https_or_none,
+        "`https://` address or empty",
+        "The endpoint of an Event Grid custom topic (CloudEvents 1.0) that is told of every record from severity medium"
+        " up.",
+    )
 
 
 def option(name: str) -> Option:
@@ -149,10 +180,14 @@ class Settings:
     def mode_of(self, remediation: Remediation, rule: Rule) -> Mode:
         """The mode that counts: off wins over all, the most specific switch over the default, a problem over
         enforce."""
+        return self.mode_for(remediation, rule.type)
+
+    def mode_for(self, act: Remediation | Response, kind: ResourceType) -> Mode:
+        """The mode that counts for a remediation or a response on resources of that type."""
         if self.mode is Mode.OFF:
             return Mode.OFF
-        name = switch(remediation)
-        mode = self.overrides.get(f"{name}_{rule.type.suffix}", self.overrides.get(name, self.mode))
+        name = switch(act)
+        mode = self.overrides.get(f"{name}_{kind.suffix}", self.overrides.get(name, self.mode))
         return Mode.AUDIT if mode is Mode.ENFORCE and self.problems else mode
 
     @property
@@ -194,17 +229,21 @@ def with_log(settings: Settings) -> Settings:
     return replace(settings, problems=(*settings.problems, problem))
 
 
-def switch(remediation: Remediation) -> str:
-    """The app setting that sets a remediation's mode."""
-    return PREFIX + remediation.name.upper().replace("-", "_")
+def switch(act: Remediation | Response) -> str:
+    """The app setting that sets the mode of a remediation or a response."""
+    return PREFIX + act.name.upper().replace("-", "_")
 
 
 def switches(catalogue: Catalogue) -> Iterator[str]:
-    """Every valid switch: per remediation, and per remediation and resource type."""
+    """Every valid switch: per remediation or response, and per resource type of each."""
     for remediation in catalogue.remediations:
         yield switch(remediation)
         for rule in remediation.rules:
             yield f"{switch(remediation)}_{rule.type.suffix}"
+    for response in catalogue.responses:
+        yield switch(response)
+        for kind in response.types:
+            yield f"{switch(response)}_{kind.suffix}"
 
 
 def valid_names(catalogue: Catalogue) -> tuple[str, ...]:

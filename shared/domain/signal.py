@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from shared.domain.alert import Alert, essence, is_alert, parse_alert
 from shared.domain.arm_id import ArmId, parse_arm_id
 from shared.domain.body import Json, JsonObject, as_object, as_text, at
+from shared.domain.exposure import SECRET_EXPOSED, Exposure, parse_exposure
 from shared.domain.redact import one_line
 
 # Event Grid's, the host's and our own name for where signals wait.
@@ -33,11 +35,17 @@ class SignalKind(StrEnum):
     """Why we look."""
 
     RESOURCE_CHANGE = "ResourceChange"
+    DEFENDER_ALERT = "DefenderAlert"
+    SECRET_EXPOSED = "SecretExposed"  # noqa: S105 - the name of a kind
 
 
 @dataclass(frozen=True, slots=True)
 class Signal:
     """One reason to look at one resource. Everything but `target` is a claim: recorded, never decided on.
+
+    `target` is the resource that changed, of an alert the alert itself, of an exposed key the resource that it is said
+    to open; None where nobody told. `alert` and `exposure` are what an event of those kinds claims. A signal that goes
+    `elsewhere` asks for a plain look at its target, for the reason of another resource's signal.
 
     `cause` is what makes two signals one: a redelivered event has the cause of its first delivery. `time` is when the
     change happened, never later than when we received it. `raw` is the event as it came, to be put back on the queue.
@@ -51,8 +59,11 @@ class Signal:
     cause: str
     time: datetime
     received: datetime
-    target: ArmId
+    target: ArmId | None
     raw: JsonObject
+    alert: Alert | None = None
+    exposure: Exposure | None = None
+    elsewhere: bool = False
     operation: str = ""
     actor: str = ""
     actor_ip: str = ""
@@ -116,6 +127,10 @@ def _parse(text: str, received: datetime) -> Signal | Unreadable:
         found = _signal(as_object(message.get("event")), first)
         if isinstance(found, Unreadable):
             return found
+        if "target" in again:
+            found = _elsewhere(found, as_text(again.get("target")))
+            if isinstance(found, Unreadable):
+                return found
         ticket = one_line(as_text(again.get("ticket")), 64)
         # Not looked at before it is due, so a read that began before does not cover it.
         due = as_text(again.get("due"))
@@ -125,6 +140,16 @@ def _parse(text: str, received: datetime) -> Signal | Unreadable:
             found, time=time, due=bool(due), attempt=_count(again.get("attempt")), ticket=ticket, recalled=recalled
         )
     return _signal(message, received)
+
+
+def _elsewhere(signal: Signal, named: str) -> Signal | Unreadable:
+    """The signal as a reason for a plain look at the named resource: a cause of its own."""
+    try:
+        target = parse_arm_id(named)
+    except ValueError as problem:
+        return Unreadable("unreadable.target", str(problem), signal.received, signal.id)
+    cause = f"{signal.cause} {target.key}"
+    return replace(signal, target=target, cause=cause, alert=None, exposure=None, elsewhere=True)
 
 
 def _count(attempt: Json) -> int:
@@ -148,19 +173,30 @@ def _fitting(event: JsonObject, wrap: Callable[[JsonObject], JsonObject]) -> str
 
 def _essence(event: JsonObject) -> JsonObject:
     data = as_object(event.get("data"))
+    if is_alert(data):
+        return _outside(event) | {"data": essence(data)}
+    if SECRET_EXPOSED in {event.get("type"), event.get("eventType")}:
+        names = ("sha256", "foundAt", "resourceId")
+        # One character more than an id can have: what is too long stays too long.
+        return _outside(event) | {"data": {name: one_line(as_text(data.get(name)), 2049) for name in names}}
     claims = _claims(data)
-    kind, time = ("type", "time") if "specversion" in event else ("eventType", "eventTime")
     names = ("operationName", "correlationId", "tenantId")
     kept: JsonObject = {name: one_line(as_text(data.get(name))) for name in names}
     kept["claims"] = {name: one_line(as_text(claims.get(name))) for name in (*_ACTORS, "ipaddr")}
     kept["httpRequest"] = {"clientIpAddress": one_line(as_text(at(data, "httpRequest.clientIpAddress")), 64)}
+    kind = "type" if "specversion" in event else "eventType"
+    named = _named(as_text(event.get(kind)), as_text(event.get("subject")), data)
+    # One character more than an id can have: what is too long stays too long.
+    return _outside(event) | {"subject": named[:2049], "data": kept}
+
+
+def _outside(event: JsonObject) -> JsonObject:
+    """The envelope without its subject, in the form that it came in."""
+    kind, time = ("type", "time") if "specversion" in event else ("eventType", "eventTime")
     envelope: JsonObject = {name: one_line(as_text(event.get(name)), 128) for name in ("id", time)}
     if "specversion" in event:
         envelope["specversion"] = "1.0"
-    named = _named(as_text(event.get(kind)), as_text(event.get("subject")), data)
-    # One character more than an id can have: what is too long stays too long.
-    envelope |= {kind: one_line(as_text(event.get(kind))), "subject": named[:2049]}
-    return envelope | {"topic": f"/subscriptions/{_subscription(event)}", "data": kept}
+    return envelope | {kind: one_line(as_text(event.get(kind))), "topic": f"/subscriptions/{_subscription(event)}"}
 
 
 def _named(kind: str, subject: str, data: JsonObject) -> str:
@@ -171,13 +207,7 @@ def _named(kind: str, subject: str, data: JsonObject) -> str:
 
 def about(signal: Signal, other: ArmId, now: datetime) -> str:
     """A message that asks for a look at another resource for the same reason, whatever was looked at before now."""
-    event: JsonObject = signal.raw | {"subject": other.path}
-    if signal.id:
-        event["id"] = f"{signal.id} {other.name}"
-    data = as_object(event.get("data"))
-    if "resourceInfo" in data:
-        event["data"] = data | {"resourceInfo": {"id": other.path}}
-    return put_back(replace(signal, raw=event, attempt=0), due=now)
+    return put_back(replace(signal, target=other, elsewhere=True, attempt=0), due=now)
 
 
 def put_back(signal: Signal, ticket: str = "", due: datetime | None = None) -> str:
@@ -194,6 +224,8 @@ def put_back(signal: Signal, ticket: str = "", due: datetime | None = None) -> s
         again["due"] = (due or signal.time).isoformat()
     if signal.recalled:
         again["recalled"] = True
+    if signal.elsewhere and signal.target is not None:
+        again["target"] = signal.target.path
     return _fitting(signal.raw, lambda event: {"airlock": again, "event": event})
 
 
@@ -202,6 +234,10 @@ def _signal(event: JsonObject, received: datetime) -> Signal | Unreadable:
     if envelope is None:
         return Unreadable("unreadable.shape", "neither an Event Grid event nor a CloudEvent", received)
     data = as_object(event.get("data"))
+    if envelope.type == SECRET_EXPOSED:
+        return _exposed(event, envelope, data, received)
+    if is_alert(data):
+        return _alerted(event, envelope, data, received)
     named = _named(envelope.type, envelope.subject, data)
     if not envelope.type.startswith((_NOTIFICATION_EVENTS, _SUBSCRIPTION_EVENTS)):
         text = f"events of type '{one_line(envelope.type, 128)}' say nothing about a resource"
@@ -225,6 +261,44 @@ def _signal(event: JsonObject, received: datetime) -> Signal | Unreadable:
         correlation_id=one_line(as_text(data.get("correlationId")), 64),
         tenant_id=one_line(as_text(data.get("tenantId")), 64),
         failed=envelope.type.startswith(_SUBSCRIPTION_EVENTS) and envelope.type.endswith(("Failure", "Cancel")),
+    )
+
+
+def _alerted(event: JsonObject, envelope: _Envelope, data: JsonObject, received: datetime) -> Signal | Unreadable:
+    """A Defender alert: a reason to read the alert itself. All deliveries of one alert have one cause."""
+    try:
+        alert = parse_alert(data)
+    except ValueError as problem:
+        return Unreadable("unreadable.alert", str(problem), received, envelope.id, _subscription(event))
+    return Signal(
+        kind=SignalKind.DEFENDER_ALERT,
+        id=envelope.id,
+        cause=f"alert {alert.id.key if alert.id else alert.name}",
+        time=_time(envelope.time, received),
+        received=received,
+        target=alert.id,
+        raw=event,
+        alert=alert,
+        operation=alert.type,
+    )
+
+
+def _exposed(event: JsonObject, envelope: _Envelope, data: JsonObject, received: datetime) -> Signal | Unreadable:
+    """A key that was found somewhere. The event is kept to be put back; its hash is in nothing else."""
+    try:
+        exposure = parse_exposure(data)
+    except ValueError as problem:
+        return Unreadable("unreadable.exposure", str(problem), received, envelope.id, _subscription(event))
+    return Signal(
+        kind=SignalKind.SECRET_EXPOSED,
+        id=envelope.id,
+        cause=exposure.cause,
+        time=_time(envelope.time, received),
+        received=received,
+        target=exposure.resource,
+        raw=event,
+        exposure=exposure,
+        operation=envelope.type,
     )
 
 

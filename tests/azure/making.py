@@ -126,8 +126,8 @@ class TrustingClients(Clients):
         self._ca_file = ca_file
         self._resolver = resolver
 
-    def _transport(self, *own_addresses: str) -> GatedTransport:
-        transport = super()._transport(*own_addresses)
+    def _transport(self, *own_addresses: str, permitted: str = "") -> GatedTransport:
+        transport = super()._transport(*own_addresses, permitted=permitted)
         if self._ca_file is not None:
             transport.session = trusting(self._ca_file, self._resolver)
         return transport

@@ -1,18 +1,20 @@
 """The ledger's open work: intentions whose worker died, and rows that wait to be sent."""
 
 import asyncio
+import base64
 import random
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from azure.data.tables.aio import TableClient
 
 from shared.azure.entities import SHARDS, shard
 from shared.azure.ledger import TableLedger
 from shared.domain.failure import TryAgain
 from shared.domain.ledger import Entry
-from shared.domain.record import Row
+from shared.domain.record import Outlet, Row
 from tests.azure.making import NOW, SECOND, assert_chain, concluded, intended, key, record
 
 LATER = NOW + timedelta(hours=1)
@@ -153,3 +155,78 @@ async def test_an_entry_without_an_intention_is_never_listed(ledger: TableLedger
     entry = await ledger.commit(Entry(key(0)))
     await ledger.commit(replace(entry, holder="worker", held_until=NOW - SECOND))
     assert await listed(table) == 0
+
+
+@pytest.fixture
+async def notifying(ledger: TableLedger, table: TableClient) -> TableLedger:
+    """The same ledger, where a topic is told of notable rows."""
+    del ledger
+    return TableLedger(table, notifies=True)
+
+
+def notable(entry: Entry, count: int, **changes: object) -> tuple[Entry, tuple[Row, ...]]:
+    """The entry with so many notable records more, and their rows."""
+    told = {"severity": "high", "reason": entry.head} | changes
+    return entry.append([record(at, NOW + timedelta(milliseconds=at), **told) for at in range(count)])
+
+
+async def test_what_is_notable_waits_for_the_topic_too(ledger: TableLedger, notifying: TableLedger) -> None:
+    records = [
+        record(at, NOW + at * SECOND, severity=told) for at, told in enumerate(("", "low", "medium", "critical"))
+    ]
+    entry, rows = Entry(key(0)).append(records)
+    await notifying.commit(entry, rows)
+    assert await notifying.unsent(LATER) == rows
+    assert await notifying.unsent(LATER, Outlet.TOPIC) == rows[2:]
+    assert await notifying.unsent(NOW + 3 * SECOND, Outlet.TOPIC) == rows[2:3]
+    other, more = notable(Entry(key(1)), 1)
+    await ledger.commit(other, more)
+    assert await notifying.unsent(LATER, Outlet.TOPIC) == rows[2:], "without a topic nothing waits for one"
+
+
+async def test_the_lists_are_struck_apart(notifying: TableLedger) -> None:
+    entry, rows = notable(Entry(key(0)), 4)
+    entry = await notifying.commit(entry, rows)
+    await notifying.strike(rows[:2])
+    await notifying.strike(rows[1:3], Outlet.TOPIC)
+    assert await notifying.unsent(LATER) == rows[2:]
+    assert await notifying.unsent(LATER, Outlet.TOPIC) == (rows[0], rows[3])
+    assert await notifying.open(key(0)) == entry
+
+
+@pytest.mark.parametrize("count", [49, 50, 60, 98])
+async def test_more_is_listed_than_one_transaction_takes(
+    count: int, notifying: TableLedger, table: TableClient
+) -> None:
+    entry, rows = notable(intended(Entry(key(0)), NOW), count)
+    committed = await notifying.commit(entry, rows)
+    assert await notifying.open(key(0)) == committed
+    assert await listed(table) == 1
+    for outlet in Outlet:
+        assert await notifying.unsent(LATER, outlet) == rows
+        await notifying.strike(rows, outlet)
+        assert await notifying.unsent(LATER, outlet) == ()
+
+
+@pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")
+async def test_more_bytes_are_listed_than_one_transaction_takes(notifying: TableLedger) -> None:
+    dice = random.Random(1)  # noqa: S311 - repeatable, nothing secret
+    entry, rows = notable(Entry(key(0)), 20, evidence={"why": base64.b64encode(dice.randbytes(40_000)).decode()})
+    await notifying.commit(entry, rows)
+    assert await notifying.unsent(LATER) == await notifying.unsent(LATER, Outlet.TOPIC) == rows
+
+
+async def test_a_large_commit_that_comes_second_writes_no_rows_for_the_log(notifying: TableLedger) -> None:
+    kept = await notifying.commit(Entry(key(0)))
+    with pytest.raises(TryAgain):
+        await notifying.commit(*notable(Entry(key(0)), 60))
+    assert await notifying.open(key(0)) == kept
+    assert await notifying.unsent(LATER) == ()
+
+
+async def test_the_table_is_made_with_the_first_large_commit(table: TableClient) -> None:
+    ledger = TableLedger(table, notifies=True)
+    entry, rows = notable(Entry(key(0)), 60)
+    committed = await ledger.commit(entry, rows)
+    assert await ledger.open(key(0)) == committed
+    assert await ledger.unsent(LATER, Outlet.TOPIC) == rows

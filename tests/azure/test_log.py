@@ -115,7 +115,7 @@ async def running(*faults: Fault) -> AsyncIterator[Logging]:
 
 def log_tasks() -> list[asyncio.Task[object]]:
     """The strikes that are still to come."""
-    return [task for task in asyncio.all_tasks() if "RemediationLog" in str(task.get_coro())]
+    return [task for task in asyncio.all_tasks() if "Courier" in str(task.get_coro())]
 
 
 async def test_rows_arrive_as_they_were_sealed_and_are_struck() -> None:
@@ -178,7 +178,7 @@ async def test_a_log_that_does_not_take_rows_leaves_them_in_the_ledger(
 ) -> None:
     async with running(fault) as world:
         rows = await world.written(0, 2)
-        with caplog.at_level(logging.WARNING, "shared.azure.log"):
+        with caplog.at_level(logging.WARNING, "shared.azure.courier"):
             await world.log.deliver(rows)
         assert "2 records wait in the ledger: log." in caplog.text
         assert world.service.rows == []
@@ -223,7 +223,7 @@ async def test_rows_that_could_not_be_struck_stay_and_are_sent_again(caplog: pyt
         rows = await world.written(0, 2)
         world.faults.add(Fault(service="tables", method="POST", status=503, times=None))
         world.faults.add(Fault(service="tables", method="DELETE", status=503, times=None))
-        with caplog.at_level(logging.WARNING, "shared.azure.log"):
+        with caplog.at_level(logging.WARNING, "shared.azure.courier"):
             await world.log.deliver(rows)
             await until(lambda: "2 sent records stay listed and will be sent again: ledger." in caplog.text)
         world.faults.clear()

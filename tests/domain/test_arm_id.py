@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.arm_id import ArmId, parse_arm_id
-from tests.domain.making import arm_ids
+from shared.domain.arm_id import ArmId, extension, parse_arm_id
+from tests.domain.making import arm_ids, namespaces, words
 
 ACCOUNT = "/subscriptions/s-1/resourceGroups/rg/providers/Microsoft.CognitiveServices/accounts/a"
 
@@ -157,3 +157,50 @@ def test_a_letter_that_only_lowers_alike_is_no_spelling_of_the_same_id(lookalike
     except ValueError:
         return
     assert other.key != honest.key
+
+
+@given(arm_ids, namespaces, st.lists(st.tuples(words, words), min_size=1, max_size=3))
+def test_an_extension_is_what_its_parts_spell(scope: ArmId, namespace: str, pairs: list[tuple[str, str]]) -> None:
+    built = extension(scope, namespace, *pairs)
+    spelt = "/".join(text for pair in pairs for text in pair)
+    assert built == parse_arm_id(f"{scope.path}/providers/{namespace}/{spelt}")
+
+
+@pytest.mark.parametrize(
+    "part", ["", ".", "..", "a/b", "a/b/c", "a/../b", "a%2fb", "a?b", "a#b", "a\\b", "a\n", "x" * 3_000]
+)
+def test_no_part_of_an_extension_reaches_beyond_its_place(part: str) -> None:
+    scope = ArmId("s-1", "rg")
+    for where, namespace, pairs in (
+        (ArmId(part, "rg"), "Microsoft.Security", (("alerts", "a"),)),
+        (ArmId("s-1", f"rg/{part}"), "Microsoft.Security", (("alerts", "a"),)),
+        (scope, f"Microsoft.Security/{part}", (("alerts", "a"),)),
+        (scope, "Microsoft.Security", ((part, "a"),)),
+        (scope, "Microsoft.Security", (("locations", part), ("alerts", "a"))),
+        (scope, "Microsoft.Security", (("locations", "l"), ("alerts", part))),
+    ):
+        with pytest.raises(ValueError, match="ARM id"):
+            extension(where, namespace, *pairs)
+
+
+def test_parts_that_would_read_as_other_parts_are_refused() -> None:
+    for scope, namespace, pairs in (
+        (ArmId("s-1/resourceGroups/rg"), "Microsoft.X", (("a", "b"),)),
+        (ArmId("s-1", "rg/providers/Microsoft.Y/a/b"), "Microsoft.X", (("a", "b"),)),
+        (ArmId("s-1"), "Microsoft.X/a/b/providers/Microsoft.Y", (("a", "b"),)),
+        (ArmId("s-1"), "Microsoft.X", (("a", "b"), ("providers", "Microsoft.Y"), ("c", "d"))),
+        (ArmId("s-1"), "Microsoft.X", (("a", "b/c/d"),)),
+        (ArmId("s-1"), "Microsoft.X", ()),
+    ):
+        with pytest.raises(ValueError, match="ARM id"):
+            extension(scope, namespace, *pairs)
+
+
+@given(arm_ids, st.text(max_size=12) | words, st.text(max_size=12) | words, st.text(max_size=12) | words)
+def test_any_parts_are_an_extension_or_a_value_error(scope: ArmId, namespace: str, kind: str, name: str) -> None:
+    try:
+        built = extension(scope, namespace, (kind, name))
+    except ValueError:
+        return
+    assert built.parent == scope
+    assert parse_arm_id(built.path) == built

@@ -28,7 +28,7 @@ def judge(
     history: tuple[Attempt, ...] = (),
 ) -> tuple[Decision, ...]:
     live = resource({"tags": {**(tags or {})}, "properties": {"isSftpEnabled": True}})
-    return decide(live, [found], Circumstances(settings, {}, history, NOW))
+    return decide(live, [found], Circumstances(settings, {}, history, NOW, settings.baseline))
 
 
 def expected(mode: Mode, kind: FixMode, guarded: bool, problem: bool, fought: bool) -> tuple[Verdict, str] | None:  # noqa: FBT001, PLR0911 # the table, a row for each

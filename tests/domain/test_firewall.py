@@ -76,6 +76,46 @@ def test_wide_ranges() -> None:
     assert firewall.wide_ranges(live, Baseline(min_ipv4_prefix=25)) == {"0.0.0.0/0", "", "203.0.113.0/24"}
 
 
+HOSTILE = Baseline(hostile=frozenset({"198.51.100.7", "2001:db8::7"}))
+
+
+@pytest.mark.parametrize(
+    "ranges, kept",
+    [
+        (["203.0.113.0/24"], ["203.0.113.0/24"]),
+        (["198.51.100.0/24", "203.0.113.0/24"], ["203.0.113.0/24"]),
+        (["203.0.113.0/24", "0.0.0.0/0", "2001:db8::/48", "192.0.2.1"], ["203.0.113.0/24", "192.0.2.1"]),
+        (["198.51.100.7"], []),
+        (["everyone"], []),
+        # Without the hostile one they were less than half of the internet: an attack is no reason to let more in.
+        ([*(f"{first}.0.0.0/8" for first in range(127)), "198.0.0.0/8"], []),
+        ([], []),
+    ],
+)
+@pytest.mark.parametrize(
+    "kind, path", [(COGNITIVE_ACCOUNTS, "networkAcls"), (STORAGE, "networkAcls"), (SEARCH, "networkRuleSet")]
+)
+def test_kept_rules(ranges: list[str], kept: list[str], kind: ResourceType, path: str) -> None:
+    named: list[Json] = [{"value": text, "action": "Allow"} for text in ranges]
+    live = resource({"properties": {path: {"bypass": "None", "ipRules": named}}}, kind)
+    rules: list[Json] = [{"value": text, "action": "Allow"} for text in kept]
+    assert firewall.kept_rules(live, HOSTILE) == rules
+    assert firewall.cleared(live, HOSTILE).body == {"properties": {path: {"bypass": "None", "ipRules": rules}}}
+
+
+@pytest.mark.parametrize("kind", [STORAGE, SEARCH, ML_WORKSPACES])
+def test_nothing_to_clear(kind: ResourceType) -> None:
+    live = resource({"properties": {"networkAcls": None}}, kind)
+    assert firewall.kept_rules(live, HOSTILE) == []
+    assert firewall.cleared(live, HOSTILE) == live
+
+
+def test_denying_names_the_rules_only_where_one_goes() -> None:
+    live = resource({"properties": {"networkAcls": {"ipRules": [NARROW, {"value": "198.51.100.7"}]}}})
+    assert firewall.denying(live, Baseline()) == {"defaultAction": "Deny"}
+    assert firewall.denying(live, HOSTILE) == {"defaultAction": "Deny", "ipRules": [NARROW]}
+
+
 @pytest.mark.parametrize(
     "rule, value", [(NARROW, "203.0.113.0/24"), ({}, ""), (None, ""), ({"value": 7}, ""), ("x", "")]
 )

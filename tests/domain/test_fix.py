@@ -4,11 +4,14 @@ import copy
 
 import pytest
 
-from shared.domain.body import JsonObject
+from shared.domain.arm_id import parse_arm_id
+from shared.domain.body import Json, JsonObject
 from shared.domain.drift import Change
 from shared.domain.fix import merge
 from shared.domain.mode import Mode
-from shared.domain.resource_types import COGNITIVE_ACCOUNTS, SEARCH, STORAGE, ResourceType
+from shared.domain.permit import Permit
+from shared.domain.resource import Resource
+from shared.domain.resource_types import COGNITIVE_ACCOUNTS, RAI_POLICIES, SEARCH, STORAGE, ResourceType
 from tests.domain.making import RULE, decision, finding, resource
 
 RULES: JsonObject = {
@@ -91,10 +94,51 @@ def test_only_what_is_all_enforced_is_enforced(modes: list[Mode], mode: Mode) ->
 def test_the_request_goes_where_the_resource_is() -> None:
     live = resource(BODY)
     fix = merge(live, [decision()])
+    permit: Permit = fix
     assert (fix.target, fix.api_version) == (live.id, STORAGE.api_version)
+    assert (permit.mode, permit.method, permit.path) == (Mode.ENFORCE, "PATCH", live.id.path)
 
 
 def test_the_live_body_is_not_touched() -> None:
     kept = copy.deepcopy(BODY)
     merge(resource(BODY), [decision(found=finding(RULE, DENY))])
     assert kept == BODY
+
+
+POLICY: JsonObject = {
+    "id": "i",
+    "name": "n",
+    "type": "t",
+    "etag": 'W/"1"',
+    "systemData": {"createdBy": "dana@contoso.com"},
+    "tags": {"type": "stays"},
+    "properties": {"type": "UserManaged", "mode": "Deferred", "other": {"type": 1}, "nothing": None},
+}
+POLICY_ID = parse_arm_id("/subscriptions/s/providers/Microsoft.CognitiveServices/accounts/a/raiPolicies/strict")
+SYNCHRONOUS = Change("properties.mode", "Deferred", "Default")
+FILTERS = Change("properties.contentFilters", None, [{"name": "Jailbreak"}])
+
+
+def test_what_is_written_by_put_is_the_live_body_without_what_is_read_only() -> None:
+    kept = copy.deepcopy(POLICY)
+    found = [decision(found=finding(RULE, SYNCHRONOUS)), decision(found=finding(RULE, FILTERS))]
+    fix = merge(Resource(POLICY_ID, RAI_POLICIES, POLICY), found)
+    # This provider shows an ETag and takes no If-Match.
+    assert (fix.method, fix.path, fix.if_match) == ("PUT", POLICY_ID.path, None)
+    assert fix.body == {
+        "tags": {"type": "stays"},
+        "properties": {
+            "mode": "Default",
+            "other": {"type": 1},
+            "nothing": None,
+            "contentFilters": [{"name": "Jailbreak"}],
+        },
+    }
+    assert kept == POLICY
+
+
+@pytest.mark.parametrize("properties", [None, {}, "x", [], {"type": None}])
+def test_a_put_of_next_to_nothing(properties: Json) -> None:
+    live = Resource(POLICY_ID, RAI_POLICIES, {"properties": properties})
+    fix = merge(live, [decision(found=finding(RULE, SYNCHRONOUS))])
+    assert fix.body == {"properties": {"mode": "Default"}}

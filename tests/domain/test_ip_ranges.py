@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.ip_ranges import internet_like, parse_range
+from shared.domain.ip_ranges import holding, internet_like, parse_range
 
 ipv4 = st.ip_addresses(v=4)
 cidrs = st.builds(
@@ -128,3 +128,49 @@ def test_what_stays_is_not_wide(texts: list[str], prefix: int) -> None:
 @given(entries, st.integers(1, 31))
 def test_a_stricter_minimum_never_lets_more_in(texts: list[str], prefix: int) -> None:
     assert internet_like(texts, prefix) <= internet_like(texts, prefix + 1)
+
+
+@pytest.mark.parametrize(
+    "address, held",
+    [
+        ("198.51.100.7", ["198.51.100.7"]),
+        ("198.51.100.7", ["198.51.100.0/24"]),
+        ("198.51.100.7", ["198.51.100.200/24"]),
+        ("198.51.100.7", ["198.51.100.0/255.255.255.0"]),
+        ("198.51.100.7", ["198.51.100.4-198.51.100.9"]),
+        ("198.51.100.7", ["0.0.0.0/0"]),
+        ("198.51.100.7", ["::ffff:198.51.100.7"]),
+        ("198.51.100.7", ["::ffff:198.51.100.0/120"]),
+        ("198.51.100.7", ["::ffff:0:0/90"]),
+        ("198.51.100.7", ["::/0"]),
+        ("::ffff:198.51.100.7", ["198.51.100.0/24"]),
+        ("::ffff:198.51.100.7", ["::ffff:198.51.100.0/120"]),
+        (" 198.51.100.7 ", ["198.51.100.7/32"]),
+        ("2001:db8::7", ["2001:db8::/32"]),
+        ("2001:db8:0::0007", ["2001:DB8::7"]),
+        ("2001:db8::7", ["::/0"]),
+        ("198.51.100.7", []),
+        ("2001:db8::7", []),
+        ("", []),
+        ("everyone", []),
+        ("0.0.0.0/0", []),
+        ("::/0", []),
+        ("\x00", []),
+    ],
+)
+def test_holding(address: str, held: list[str]) -> None:
+    others = ["203.0.113.0/24", "198.51.101.0/24", "2001:db9::/32", "", "everyone", "198.51.100.7-", "\x00"]
+    assert holding([*others, *held], [address]) == frozenset(held)
+
+
+def test_each_address_counts() -> None:
+    texts = ["203.0.113.0/24", "198.51.100.0/24", "192.0.2.0/24"]
+    assert holding(texts, ["203.0.113.9", "x", "192.0.2.1"]) == {"203.0.113.0/24", "192.0.2.0/24"}
+    assert holding(texts, []) == frozenset()
+
+
+@given(entries, st.lists(st.ip_addresses().map(str) | st.text(max_size=8), max_size=3))
+def test_what_stays_holds_none(texts: list[str], addresses: list[str]) -> None:
+    held = holding(texts, addresses)
+    assert held <= set(texts)
+    assert holding([text for text in texts if text not in held], addresses) == frozenset()

@@ -19,10 +19,12 @@ from shared.domain.record import (
     Row,
     canonical,
     column_name,
+    is_notable,
     record_from_json,
     schema,
     seal,
 )
+from shared.domain.remediation import Severity
 from tests.domain.making import NOW, TARGET, moments, record
 from tests.hostile import anything
 
@@ -228,3 +230,14 @@ def test_times_are_told_in_utc() -> None:
 )
 def test_the_chain_a_record_belongs_to(changes: dict[str, object], chain: str) -> None:
     assert record(**changes).chain == chain
+
+
+@pytest.mark.parametrize("severity", Severity)
+def test_rows_of_severity_medium_and_up_are_notable(severity: Severity) -> None:
+    row = seal(record(severity=severity.value), "chain", GENESIS)
+    assert is_notable(row) == (severity in {Severity.MEDIUM, Severity.HIGH, Severity.CRITICAL})
+
+
+@pytest.mark.parametrize("severity", ["", "urgent", "HIGH "])
+def test_rows_of_no_known_severity_are_not_notable(severity: str) -> None:
+    assert not is_notable(seal(record(severity=severity), "chain", GENESIS))

@@ -5,7 +5,7 @@ import pytest
 from shared.domain.arm_id import parse_arm_id
 from shared.domain.body import Json, JsonObject
 from shared.domain.resource import Resource
-from shared.domain.resource_types import COGNITIVE_ACCOUNTS, ML_WORKSPACES, SEARCH, STORAGE, ResourceType
+from shared.domain.resource_types import COGNITIVE_ACCOUNTS, ML_WORKSPACES, RAI_POLICIES, SEARCH, STORAGE, ResourceType
 from tests.domain.making import TARGET, resource
 from tests.remediations import bodies
 
@@ -18,6 +18,14 @@ def test_what_the_body_says() -> None:
     assert live.says("properties.a.b", "allow", "DENY")
     assert not live.says("properties.a.b", "allow")
     assert not live.says("properties.a", "deny")
+
+
+def test_a_child_without_place_or_state() -> None:
+    live = bodies.resource(RAI_POLICIES, bodies.rai_policy())
+    assert (live.location, live.kind, live.tags, live.state) == ("", "", {}, "")
+    assert live.is_settled
+    assert live.in_scope
+    assert live.attachments() == frozenset()
 
 
 @pytest.mark.parametrize("odd", [None, 5, [], {}, True])

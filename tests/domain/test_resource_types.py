@@ -14,7 +14,7 @@ every = pytest.mark.parametrize("kind", [pytest.param(kind, id=kind.slug) for ki
 
 @every
 def test_a_row_is_well_formed(kind: ResourceType) -> None:
-    assert re.fullmatch(r"Microsoft\.[A-Za-z]+/[A-Za-z]+", kind.name)
+    assert re.fullmatch(r"Microsoft\.[A-Za-z]+(/[A-Za-z]+)+", kind.name)
     assert re.fullmatch(r"[A-Z]+(_[A-Z]+)*", kind.suffix)
     assert re.fullmatch(r"[a-z]+(-[a-z]+)*", kind.slug)
     assert re.fullmatch(r"20\d\d-\d\d-\d\d", kind.api_version)
@@ -23,6 +23,7 @@ def test_a_row_is_well_formed(kind: ResourceType) -> None:
     assert all(state == state.lower() for state in kind.settled)
     assert all(group == group.lower() for group in kind.private_link_groups)
     assert {"write", "delete"} <= set(kind.operations)
+    assert bool(kind.read_only) is (kind.method == "PUT"), "what a PUT must leave out"
 
 
 def test_no_two_rows_share_a_name_or_a_suffix() -> None:
@@ -48,6 +49,10 @@ def test_unknown(name: str) -> None:
     [
         (ACCOUNT, ACCOUNT),
         (f"{ACCOUNT}/deployments/gpt", ACCOUNT),
+        (f"{ACCOUNT}/raiPolicies/strict", f"{ACCOUNT}/raiPolicies/strict"),
+        (f"{ACCOUNT}/RAIPOLICIES/strict", f"{ACCOUNT}/RAIPOLICIES/strict"),
+        (f"{ACCOUNT}/raiPolicies/strict/providers/Microsoft.Authorization/locks/l", f"{ACCOUNT}/raiPolicies/strict"),
+        (f"{ACCOUNT}/raiBlocklists/names", ACCOUNT),
         (f"{ACCOUNT}/projects/p/connections/c", ACCOUNT),
         (f"{ACCOUNT}/providers/Microsoft.Authorization/locks/l", ACCOUNT),
         (f"{ACCOUNT}/deployments/gpt/providers/Microsoft.Insights/diagnosticSettings/d", ACCOUNT),

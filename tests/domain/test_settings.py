@@ -46,6 +46,10 @@ SAMPLES: Mapping[str, tuple[str, object]] = {
     ),
     "logs_rule": ("dcr-1", "dcr-1"),
     "logs_stream": ("Custom-Other_CL", "Custom-Other_CL"),
+    "notify_topic": (
+        "https://contoso.westeurope-1.eventgrid.azure.net/api/events",
+        "https://contoso.westeurope-1.eventgrid.azure.net/api/events",
+    ),
 }
 MODES = ("off", "audit", "enforce", " Enforce ", "AUDIT")
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -178,6 +182,7 @@ def test_every_unknown_name_is_told_with_a_valid_one(name: str) -> None:
             ["", "http://management.azure.com", "management.azure.com", "https://a b", "https://a?x", "https://a#x"],
         ),
         ("logs_endpoint", ["", "http://dce", "https://"]),
+        ("notify_topic", ["http://contoso", "contoso.eventgrid.azure.net", "https://contoso/api/events?sig=x"]),
         ("arm_endpoint", ["https://", "https:///", "https://a\nb", "https://user@a", "https://a\x00b"]),
         ("enforce_tls", ["", "on", "true"]),
         ("enforce_tls_storage", ["", "yes"]),
@@ -189,6 +194,11 @@ def test_values_that_are_not_understood(option: str, texts_: list[str]) -> None:
         assert [problem.partition(":")[0] for problem in settings.problems] == [named(option)], repr(text)
         assert Mode.ENFORCE not in modes(settings)
         assert len(settings.problems[0]) < 200
+
+
+def test_an_empty_topic_is_none() -> None:
+    """A template sets what it has no value for to nothing."""
+    assert read_settings({"AIRLOCK_NOTIFY_TOPIC": " "}, CATALOG) == Settings()
 
 
 def test_problems_are_told_together_and_in_order() -> None:

@@ -58,6 +58,7 @@ def storage(name: str = "stdata", tags: Mapping[str, str] | None = None, **prope
         "provisioningState": "Succeeded",
         "publicNetworkAccess": "Disabled",
         "allowSharedKeyAccess": False,
+        "allowBlobPublicAccess": False,
         "minimumTlsVersion": "TLS1_0",
         "supportsHttpsTrafficOnly": False,
         "networkAcls": {"defaultAction": "Deny", "bypass": "AzureServices"},
@@ -105,6 +106,17 @@ class Running:
         """Waits until every event and every signal is done."""
         await self.azure.finish(PATIENCE)
 
+    async def advance(self) -> None:
+        """Lets what waits for later come now, and waits until all that follows is done."""
+        self.azure.hurry()
+        await self.finish()
+
+    async def tell(self, *events: Body) -> None:
+        """Gives the alerts topic the events, and waits until all that follows is done."""
+        for event in events:
+            await self.azure.publish_alert(event)
+        await self.finish()
+
     async def queue(self, *messages: str) -> None:
         """Puts raw messages into the queue of signals, as Event Grid does in the private deployment."""
         async with self._signals() as client:
@@ -133,10 +145,21 @@ class Running:
         assert isinstance(properties, dict)
         return properties
 
+    def tags(self, resource: Body) -> Body:
+        """The tags of the resource as ARM has them now."""
+        found = self.azure.arm.estate.view(str(resource["id"]))
+        tags = found.get("tags") if found is not None else None
+        assert isinstance(tags, dict)
+        return tags
+
     def records(self, resource: Body | None = None) -> list[Body]:
         """The log as a query sees it: one row for each RecordId; of one resource if it is given."""
         rows = {row["RecordId"]: dict(row) for row in self.azure.logs.rows}
         return [row for row in rows.values() if resource is None or row.get("ResourceId") == resource["id"]]
+
+    def records_of(self, kind: str) -> list[Body]:
+        """The records of signals of that kind that no rule or response is named in."""
+        return [row for row in self.records() if row.get("SignalKind") == kind and not row.get("Ref")]
 
     def outcomes(self, resource: Body | None = None) -> Counter[str]:
         """How many records say what, those of changed settings left out."""
@@ -170,6 +193,9 @@ async def airlock(  # noqa: PLR0913 - each is a choice of its own, with a defaul
     delivery: Delivery | None = None,
     settings: Mapping[str, str] | None = None,
     workers: int = 1,
+    vault: bool = False,
+    notify: bool = False,
+    local: type[LocalAzure] = LocalAzure,
 ) -> AsyncIterator[Running]:
     """Airlock in that mode over that estate, quick to look and to lease, with the faults in force from the start."""
     chosen = {
@@ -185,6 +211,7 @@ async def airlock(  # noqa: PLR0913 - each is a choice of its own, with a defaul
     plan = Plan(
         app_directory=REPOSITORY,
         webhook="on_resource_change",
+        alerts_webhook="on_defender_alert",
         settings=chosen,
         stream=STREAM,
         columns=schema(),
@@ -193,8 +220,10 @@ async def airlock(  # noqa: PLR0913 - each is a choice of its own, with a defaul
         delivery=delivery or Delivery(),
         faults=in_force,
         workers=workers,
+        vault=vault,
+        notify=notify,
     )
-    async with LocalAzure(plan, raised.append, logged.append) as azure:
+    async with local(plan, raised.append, logged.append) as azure:
         yield Running(azure, in_force, logged, raised)
 
 

@@ -1,12 +1,16 @@
 """Keys, through the real SDKs."""
 
+import re
+from collections import Counter
 from typing import Any
 
 import pytest
 from azure.core.exceptions import HttpResponseError
 from azure.mgmt.cognitiveservices.aio import CognitiveServicesManagementClient
+from azure.mgmt.search.aio import SearchManagementClient
 from azure.mgmt.storage.aio import StorageManagementClient
 
+from local.faults import Fault, Faults
 from tests.local.arm_world import ACCOUNT, SEARCH, STORAGE, SUBSCRIPTION, VAULT, Token, account, arm_world, resource
 
 
@@ -36,14 +40,63 @@ async def test_storage_keys_change_and_are_dated() -> None:
         assert "key2" in (await world.properties(STORAGE))["keyCreationTime"]
 
 
-async def test_search_admin_and_query_keys() -> None:
-    async with arm_world([resource(SEARCH)]) as world:
-        before = (await world.send("POST", f"{SEARCH}/listAdminKeys")).body
-        after = (await world.send("POST", f"{SEARCH}/regenerateAdminKey/primary")).body
-        assert after["primaryKey"] != before["primaryKey"]
-        assert after["secondaryKey"] == before["secondaryKey"]
-        query = (await world.send("POST", f"{SEARCH}/listQueryKeys")).body["value"][0]["key"]
-        assert query not in after.values()
+async def test_search_admin_keys_change_and_query_keys_stay() -> None:
+    async with (
+        arm_world([resource(SEARCH)]) as world,
+        SearchManagementClient(Token(), SUBSCRIPTION, **world.sdk) as client,
+    ):
+        before = await client.admin_keys.get("rg-ai", "find")
+        queries = [found async for found in client.query_keys.list_by_search_service("rg-ai", "find")]
+        after = await client.admin_keys.regenerate("rg-ai", "find", "primary")
+        assert after.primary_key != before.primary_key
+        assert after.secondary_key == before.secondary_key
+        assert [found.name for found in queries] == [None, "reporting"]
+        later = [found.key async for found in client.query_keys.list_by_search_service("rg-ai", "find")]
+        assert later == [found.key for found in queries]
+        assert len({before.primary_key, before.secondary_key, after.primary_key, *later}) == 5
+
+
+@pytest.mark.parametrize(
+    "path,shape",
+    [
+        (ACCOUNT, r"[A-Za-z0-9]{52}JQQJ99[A-Za-z0-9][A-L][A-Za-z0-9]{16}[A-Za-z][A-Za-z0-9]{7}"),
+        (SEARCH, r"[A-Za-z0-9]{42}AzSe[A-D][A-Za-z0-9]{5}"),
+        (STORAGE, r"[A-Za-z0-9/+]{76}\+ASt[A-Za-z0-9/+]{6}=="),
+    ],
+)
+async def test_keys_look_like_real_ones(path: str, shape: str) -> None:
+    async with arm_world([account(), resource(SEARCH), resource(STORAGE)]) as world:
+        verb = "listAdminKeys" if path == SEARCH else "listKeys"
+        text = (await world.send("POST", f"{path}/{verb}")).body
+        values = [item["value"] for item in text["keys"]] if path == STORAGE else list(text.values())
+        assert len(values) == 2
+        assert all(re.fullmatch(shape, value) for value in values)
+
+
+async def test_who_runs_the_rehearsal_knows_the_keys() -> None:
+    async with arm_world([account(disableLocalAuth=True), resource(SEARCH), resource(STORAGE)]) as world:
+        service = world.service
+        before = service.key_of(ACCOUNT.upper(), "Key1")
+        told = (await world.send("POST", f"{ACCOUNT}/regenerateKey", {"keyName": "Key1"})).body
+        assert before != service.key_of(ACCOUNT, "key1") == told["key1"]
+        admin = (await world.send("POST", f"{SEARCH}/listAdminKeys")).body
+        assert service.key_of(SEARCH, "secondary") == admin["secondaryKey"]
+        query = (await world.send("POST", f"{SEARCH}/listQueryKeys")).body["value"]
+        assert [item["key"] for item in query] == [service.key_of(SEARCH, f"query{n}") for n in ("", "/reporting")]
+        stored = (await world.send("POST", f"{STORAGE}/listKeys")).body["keys"]
+        assert service.key_of(STORAGE, "key2") == stored[1]["value"]
+        for path, slot in ((ACCOUNT, "primary"), (f"{ACCOUNT}x", "key1"), (STORAGE, "query"), (VAULT, "key1")):
+            with pytest.raises(ValueError, match=slot):
+                service.key_of(path, slot)
+
+
+@pytest.mark.parametrize("after_effect,times", [(False, 1), (True, 2)])
+async def test_regenerations_are_counted_by_their_effect(after_effect: bool, times: int) -> None:  # noqa: FBT001 (a parameter of the test)
+    faults = Faults([Fault(method="POST", status=504, after_effect=after_effect)])
+    async with arm_world([account()], faults=faults) as world:
+        replies = [await world.send("POST", f"{ACCOUNT}/regenerateKey", {"keyName": "Key2"}) for _ in range(2)]
+        assert [reply.status for reply in replies] == [504, 200]
+        assert world.service.regenerations == Counter({(ACCOUNT.lower(), "key2"): times})
 
 
 async def test_keys_cannot_be_listed_without_local_authentication() -> None:

@@ -19,6 +19,8 @@ from tests.local.arm_world import (
     GROUP,
     STORAGE,
     SUBSCRIPTION,
+    TENANT,
+    ArmWorld,
     Token,
     account,
     arm_world,
@@ -126,15 +128,52 @@ async def test_collections_groups_and_subscriptions() -> None:
         assert (await world.send("GET", GROUP)).body["name"] == "rg-ai"
 
 
-async def test_collections_come_in_pages() -> None:
-    bodies = [resource(f"{GROUP}/providers/Microsoft.Search/searchServices/s{n}") for n in range(5)]
-    async with arm_world(bodies, page_size=2) as world:
-        path, names = f"{GROUP}/providers/Microsoft.Search/searchServices?api-version=2025-05-01", []
-        while path:
-            reply = await world.send("GET", path)
-            names += [body["name"] for body in reply.body["value"]]
-            path = reply.body.get("nextLink", "").removeprefix(world.url)
-        assert names == ["s0", "s1", "s2", "s3", "s4"]
+async def names(world: ArmWorld, path: str) -> list[str]:
+    """The names of a collection, page after page of at most two."""
+    found: list[str] = []
+    while path:
+        reply = await world.send("GET", path)
+        assert 0 < len(reply.body["value"]) <= 2
+        found += [body.get("name", body["id"]) for body in reply.body["value"]]
+        path = reply.body.get("nextLink", "").removeprefix(world.url)
+    return found
+
+
+@pytest.mark.parametrize(
+    "collection",
+    [
+        f"{GROUP}/providers/Microsoft.CognitiveServices/accounts",
+        f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.CognitiveServices/accounts",
+        f"{ACCOUNT}/deployments",
+        f"{ACCOUNT}/raiPolicies",
+    ],
+)
+async def test_collections_come_in_pages(collection: str) -> None:
+    below = collection if collection.startswith(GROUP) else f"{GROUP}/providers/Microsoft.CognitiveServices/accounts"
+    bodies = [resource(f"{below}/n{n}") for n in range(5)]
+    parents = [account()] if "aoai" in collection else []
+    async with arm_world([*parents, *bodies], page_size=2) as world:
+        assert await names(world, f"{collection}?api-version=2025-09-01") == ["n0", "n1", "n2", "n3", "n4"]
+
+
+async def test_subscriptions_are_those_in_the_estate() -> None:
+    vaults = [
+        resource(f"/subscriptions/{name}/resourceGroups/rg/providers/Microsoft.KeyVault/vaults/kv")
+        for name in (SUBSCRIPTION.upper(), "s2", "s3")
+    ]
+    async with arm_world([account(), *vaults], page_size=2) as world:
+        reply = await world.send("GET", "/subscriptions", version="2022-12-01")
+        assert reply.body["value"][0] == {
+            "id": f"/subscriptions/{SUBSCRIPTION}",
+            "subscriptionId": SUBSCRIPTION,
+            "displayName": "Local rehearsal",
+            "state": "Enabled",
+            "tenantId": TENANT,
+        }
+        found = await names(world, "/subscriptions?api-version=2022-12-01")
+        assert found == [f"/subscriptions/{name}" for name in (SUBSCRIPTION, "s2", "s3")]
+        assert (await world.send("GET", "/subscriptions", Authorization="")).status == 401
+        assert (await world.send("GET", "/subscriptions", version=None)).status == 400
 
 
 async def test_connections_show_on_their_owner_wherever_they_stand() -> None:

@@ -1,10 +1,15 @@
 """AIR-001 on every judged type."""
 
+import pytest
+
 from remediations.disable_public_network_access import REMEDIATION
 from shared.domain.baseline import Baseline
-from shared.domain.resource_types import COGNITIVE_ACCOUNTS, ML_WORKSPACES, SEARCH, STORAGE
-from tests.laws import Examples, laws
+from shared.domain.body import Json, JsonObject
+from shared.domain.resource_types import COGNITIVE_ACCOUNTS, ML_WORKSPACES, SEARCH, STORAGE, ResourceType
+from tests.laws import Examples, judge, laws, wants
 from tests.remediations.bodies import EIGHTS, SUBNET, account, acls, ip_rules, search, storage, storage_acls, workspace
+
+HOSTILE = Baseline(hostile=frozenset({"198.51.100.7", "2001:db8::7"}))
 
 EXAMPLES = (
     Examples(
@@ -42,6 +47,38 @@ EXAMPLES = (
         complies={"as narrow as asked for": account(networkAcls=acls("Deny", "203.0.113.0/28"))},
         drifts={"wider than asked for": account(networkAcls=acls("Deny", "203.0.113.0/24"))},
         baseline=Baseline(min_ipv4_prefix=28),
+    ),
+    Examples(
+        COGNITIVE_ACCOUNTS,
+        complies={
+            "nobody of the attack is let in": account(networkAcls=acls("Deny", "203.0.113.0/24")),
+            "everybody denied": account(networkAcls=acls("Deny")),
+        },
+        drifts={
+            "an attacker among others": account(networkAcls=acls("Deny", "203.0.113.0/24", "198.51.100.7")),
+            "nobody but an attacker": account(networkAcls=acls("Deny", "198.51.100.0/24")),
+            "nobody but an attacker, and the rest let in": account(networkAcls=acls("Allow", "198.51.100.7")),
+            "an attacker beside a subnet": account(networkAcls=acls("Deny", "2001:db8::/48", subnets=[SUBNET])),
+            "an attacker and the internet": account(networkAcls=acls("Deny", "203.0.113.0/24", "0.0.0.0/0")),
+        },
+        not_applicable={"closed": account(publicNetworkAccess="Disabled", networkAcls=acls("Deny", "198.51.100.7"))},
+        baseline=HOSTILE,
+    ),
+    Examples(
+        SEARCH,
+        drifts={
+            "an attacker among others": search(networkRuleSet={"ipRules": ip_rules("203.0.113.0/24", "198.51.100.7")}),
+            "nobody but an attacker": search(networkRuleSet={"ipRules": ip_rules("198.51.100.7")}),
+            "nobody but an attacker, and a word that nobody knows": search(
+                networkRuleSet={"ipRules": ip_rules("198.51.100.7"), "defaultAction": "Deny"}
+            ),
+            "an attacker and the internet": search(networkRuleSet={"ipRules": ip_rules("198.51.100.7", "0.0.0.0/0")}),
+        },
+        not_applicable={
+            "nobody of the attack is let in": search(networkRuleSet={"ipRules": ip_rules("203.0.113.0/24")}),
+            "closed": search(publicNetworkAccess="disabled", networkRuleSet={"ipRules": ip_rules("198.51.100.7")}),
+        },
+        baseline=HOSTILE,
     ),
     Examples(
         SEARCH,
@@ -114,3 +151,48 @@ EXAMPLES = (
 )
 
 TestLaws = laws(REMEDIATION, *EXAMPLES)
+
+CLOSED: dict[str, Json] = {"properties.publicNetworkAccess": "Disabled"}
+
+
+@pytest.mark.parametrize(
+    "kind, body, wanted",
+    [
+        (
+            COGNITIVE_ACCOUNTS,
+            account(networkAcls=acls("Deny", "203.0.113.0/24", "198.51.100.7")),
+            {"properties.networkAcls.ipRules": ip_rules("203.0.113.0/24")},
+        ),
+        (
+            COGNITIVE_ACCOUNTS,
+            account(networkAcls=acls("Allow", "203.0.113.0/24", "198.51.100.7")),
+            {
+                "properties.networkAcls.defaultAction": "Deny",
+                "properties.networkAcls.ipRules": ip_rules("203.0.113.0/24"),
+            },
+        ),
+        # What lets nobody else in was no allow-list; what denied everybody else still does.
+        (COGNITIVE_ACCOUNTS, account(networkAcls=acls("Allow", "198.51.100.7")), CLOSED),
+        (
+            COGNITIVE_ACCOUNTS,
+            account(networkAcls=acls("Deny", "198.51.100.7")),
+            {"properties.networkAcls.ipRules": []},
+        ),
+        # An attack makes the rule no milder: a list that holds the internet is closed as in peace.
+        (COGNITIVE_ACCOUNTS, account(networkAcls=acls("Deny", "203.0.113.0/24", "0.0.0.0/0")), CLOSED),
+        (
+            SEARCH,
+            search(networkRuleSet={"ipRules": ip_rules("203.0.113.0/24", "198.51.100.7")}),
+            {"properties.networkRuleSet.ipRules": ip_rules("203.0.113.0/24")},
+        ),
+        (SEARCH, search(networkRuleSet={"ipRules": ip_rules("198.51.100.7")}), CLOSED),
+        (
+            STORAGE,
+            storage(networkAcls=storage_acls("Deny", "198.51.100.7", subnets=[SUBNET])),
+            {"properties.networkAcls.ipRules": []},
+        ),
+    ],
+)
+def test_attackers_go_and_the_others_stay(kind: ResourceType, body: JsonObject, wanted: dict[str, Json]) -> None:
+    (rule,) = (rule for rule in REMEDIATION.rules if rule.type is kind)
+    assert dict(wants(judge(REMEDIATION, rule, HOSTILE, body))) == wanted

@@ -10,6 +10,7 @@ from tests.laws import Examples, judge, laws, patch_of
 from tests.remediations.bodies import EIGHTS, SUBNET, account, acls, ip_rules, resource, search, storage, storage_acls
 
 OFFICE = "203.0.113.0/24"
+HOSTILE = Baseline(hostile=frozenset({"198.51.100.7", "2001:db8::7"}))
 
 EXAMPLES = (
     Examples(
@@ -43,6 +44,36 @@ EXAMPLES = (
         complies={"as narrow as asked for": account(networkAcls=acls("Deny", "203.0.113.7"))},
         drifts={"wider than asked for": account(networkAcls=acls("Deny", OFFICE))},
         baseline=Baseline(min_ipv4_prefix=32),
+    ),
+    Examples(
+        COGNITIVE_ACCOUNTS,
+        complies={"nobody of the attack is let in": account(networkAcls=acls("Deny", OFFICE, "2001:db9::/48"))},
+        drifts={
+            "an attacker's address": account(networkAcls=acls("Deny", OFFICE, "198.51.100.7")),
+            "a range with an attacker in it": account(networkAcls=acls("Deny", "198.51.100.0/24", OFFICE)),
+            "an attacker behind IPv6": account(networkAcls=acls("Deny", "2001:db8::/48", OFFICE)),
+            "nobody but an attacker": account(networkAcls=acls("Deny", "198.51.100.7")),
+            "an attacker, and the rest let in": account(networkAcls=acls("Allow", "198.51.100.7")),
+            "an attacker and the internet": account(networkAcls=acls("Deny", OFFICE, "198.51.100.7", "0.0.0.0/0")),
+        },
+        not_applicable={
+            "closed": account(publicNetworkAccess="Disabled", networkAcls=acls("Deny", "198.51.100.7")),
+        },
+        baseline=HOSTILE,
+    ),
+    Examples(
+        SEARCH,
+        drifts={
+            "an attacker among others": search(networkRuleSet={"ipRules": ip_rules(OFFICE, "198.51.100.7")}),
+            "nobody but attackers": search(networkRuleSet={"ipRules": ip_rules("198.51.100.7", "2001:db8::/48")}),
+        },
+        not_applicable={"nobody of the attack is let in": search(networkRuleSet={"ipRules": ip_rules(OFFICE)})},
+        baseline=HOSTILE,
+    ),
+    Examples(
+        STORAGE,
+        drifts={"an attacker among others": storage(networkAcls=storage_acls("Deny", OFFICE, "198.51.100.0/28"))},
+        baseline=HOSTILE,
     ),
     Examples(
         SEARCH,
@@ -92,10 +123,10 @@ EXAMPLES = (
 TestLaws = laws(REMEDIATION, *EXAMPLES)
 
 
-def patch(kind: ResourceType, body: JsonObject) -> JsonObject:
+def patch(kind: ResourceType, body: JsonObject, baseline: Baseline = Baseline()) -> JsonObject:  # noqa: B008 # frozen
     (rule,) = (rule for rule in REMEDIATION.rules if rule.type is kind)
     live = resource(kind, body)
-    return patch_of(live, judge(REMEDIATION, rule, Baseline(), body))
+    return patch_of(live, judge(REMEDIATION, rule, baseline, body))
 
 
 @pytest.mark.parametrize(
@@ -152,3 +183,21 @@ def test_a_bypass_that_was_said_stays() -> None:
 def test_the_last_rule_of_a_search_service_never_goes(ranges: list[str], sent: JsonObject) -> None:
     body = search(networkRuleSet={"ipRules": ip_rules(*ranges), "bypass": "AzurePortal"})
     assert patch(SEARCH, body) == {"properties": sent}
+
+
+@pytest.mark.parametrize(
+    "ranges, sent",
+    [
+        (["198.51.100.7"], {"publicNetworkAccess": "Disabled"}),
+        (["198.51.100.0/24", "0.0.0.0/0"], {"publicNetworkAccess": "Disabled"}),
+        (["198.51.100.7", OFFICE], {"networkRuleSet": {"ipRules": [{"value": OFFICE}], "bypass": "AzurePortal"}}),
+    ],
+)
+def test_a_search_service_that_lets_nobody_but_attackers_in_is_closed(ranges: list[str], sent: JsonObject) -> None:
+    body = search(networkRuleSet={"ipRules": ip_rules(*ranges), "bypass": "AzurePortal"})
+    assert patch(SEARCH, body, HOSTILE) == {"properties": sent}
+
+
+def test_subnets_stay_when_an_attacker_goes() -> None:
+    sent = patch(STORAGE, storage(networkAcls=storage_acls("Deny", "198.51.100.7", subnets=[SUBNET])), HOSTILE)
+    assert sent == {"properties": {"networkAcls": storage_acls("Deny", subnets=[SUBNET])}}

@@ -1,7 +1,7 @@
 """Complete ARM bodies: what GET answers at each type's pinned api-version, one file per type.
 
-The values are those of a resource made in the portal with its defaults, and one private endpoint of its own; names
-and ids are invented. An example says only how it differs.
+The values are those of a resource made in the portal with its defaults, and one private endpoint of its own where the
+type has them; names and ids are invented. An example says only how it differs.
 """
 
 import json
@@ -11,7 +11,7 @@ from pathlib import Path
 from shared.domain.arm_id import parse_arm_id
 from shared.domain.body import Json, JsonObject, as_object, as_text
 from shared.domain.resource import Resource
-from shared.domain.resource_types import COGNITIVE_ACCOUNTS, ML_WORKSPACES, SEARCH, STORAGE, ResourceType
+from shared.domain.resource_types import COGNITIVE_ACCOUNTS, ML_WORKSPACES, RAI_POLICIES, SEARCH, STORAGE, ResourceType
 
 SUBNET = (
     "/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/rg-net/providers/Microsoft.Network"
@@ -48,6 +48,11 @@ def workspace(top: JsonObject | None = None, absent: Sequence[str] = (), **prope
 def storage(top: JsonObject | None = None, absent: Sequence[str] = (), **properties: Json) -> JsonObject:
     """A storage account that is tagged `airlock=protect`."""
     return raw(STORAGE, top, absent, **properties)
+
+
+def rai_policy(top: JsonObject | None = None, absent: Sequence[str] = (), **properties: Json) -> JsonObject:
+    """A content filter policy of an Azure OpenAI account, with every filter that the baseline asks for."""
+    return raw(RAI_POLICIES, top, absent, **properties)
 
 
 def resource(kind: ResourceType, body: JsonObject) -> Resource:

@@ -1,0 +1,1 @@
+"""The responses: what is done once about an incident. One module each, found by being here."""

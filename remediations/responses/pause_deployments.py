@@ -1,0 +1,66 @@
+"""AIR-104: deployments that serve an attack are paused."""
+
+from datetime import date
+
+from shared.domain.act import Amendment, Command
+from shared.domain.arm_id import parse_arm_id
+from shared.domain.body import JsonObject, as_text, at
+from shared.domain.incident import Incident
+from shared.domain.mode import Mode
+from shared.domain.remediation import Source
+from shared.domain.resource import Resource
+from shared.domain.resource_types import COGNITIVE_ACCOUNTS
+from shared.domain.response import Children, Plan, Response, affected_deployments
+
+# The first api-version with the action; a preview (azure-mgmt-cognitiveservices 15.0.0b6, read 2026-11-23).
+_API_VERSION = "2026-09-15-preview"
+_PAUSABLE = frozenset({"standard", "datazonestandard", "globalstandard"})
+
+
+def _plan(_: Resource, incident: Incident, children: Children, mode: Mode) -> Plan:
+    """The deployments that the alert names, or all of the account where it names none."""
+    found = [body for body in affected_deployments(incident, children) if _can_be_paused(body)]
+    acts = tuple(_pause(body, mode) for body in found)
+    return Plan(acts, "; ".join(act.what for act in acts) or "no running deployment can be paused")
+
+
+def _can_be_paused(deployment: JsonObject) -> bool:
+    is_paused = as_text(at(deployment, "properties.deploymentState")).casefold() == "paused"
+    return as_text(at(deployment, "sku.name")).casefold() in _PAUSABLE and not is_paused
+
+
+def _pause(deployment: JsonObject, mode: Mode) -> Command:
+    target = parse_arm_id(as_text(deployment.get("id")))
+    was = at(deployment, "properties.deploymentState")
+    return Command(
+        target=target,
+        api_version=_API_VERSION,
+        method="POST",
+        suffix="/pause",
+        body=None,
+        what=f"pause deployment {target.name}",
+        amendments=(Amendment(f"deployments.{target.name}.deploymentState", was, "Paused"),),
+        mode=mode,
+    )
+
+
+RESPONSE = Response(
+    ref="AIR-104",
+    name="pause-deployments",
+    title="Deployments that serve an attack are paused",
+    why="A model that sends people to a fraud, or that an attacker drives, does harm with every answer.",
+    disrupts="Every caller of the deployment gets HTTP 423 until a person resumes it.",
+    controls=("MCSB IR-4", "NIST 800-53 IR-4", "MITRE ATLAS AML.T0029"),
+    sources=(
+        Source("https://learn.microsoft.com/rest/api/aiservices/accountmanagement/deployments", date(2026, 11, 24)),
+    ),
+    types=(COGNITIVE_ACCOUNTS,),
+    actions={
+        COGNITIVE_ACCOUNTS.name: (
+            "Microsoft.CognitiveServices/accounts/deployments/read",
+            "Microsoft.CognitiveServices/accounts/deployments/pause/action",
+        )
+    },
+    plan=_plan,
+    children=("deployments",),
+)

@@ -1,0 +1,96 @@
+"""How rows reach an outlet: many in one call, and off the ledger's list once they were taken."""
+
+import asyncio
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from datetime import datetime
+from typing import ClassVar
+
+from shared.azure.chunks import chunks
+from shared.azure.failures import own_store
+from shared.azure.ledger import TableLedger
+from shared.domain.body import JsonObject
+from shared.domain.failure import AirlockError
+from shared.domain.record import Outlet, Row
+
+_LOG = logging.getLogger(__name__)
+# Seconds that rows which were sent stay on the list, so that one transaction strikes many. A crash in between has
+# them sent again, unchanged, and whoever reads them takes one by RecordId.
+_LINGER = 1.0
+# Seconds that a signal waits for its records to be taken.
+_PATIENCE = 3.0
+
+
+class Courier(ABC):
+    """`ports.Log` for one outlet. Rows that come while others are on their way leave together in the next call."""
+
+    outlet: ClassVar[Outlet]
+
+    def __init__(self, ledger: TableLedger) -> None:
+        self._ledger = ledger
+        self._waiting: list[Row] = []
+        self._sent: list[Row] = []
+        self._sending: asyncio.Task[None] | None = None
+        self._striking: asyncio.Task[None] | None = None
+
+    @abstractmethod
+    async def send(self, told: Sequence[JsonObject]) -> None:
+        """Sends that in one call."""
+
+    def told(self, row: Row) -> JsonObject:
+        """What is sent for a row: its columns."""
+        return row.columns
+
+    def wants(self, row: Row) -> bool:  # noqa: ARG002 - whoever is choosy looks at it
+        """Whether the row goes there: each does."""
+        return True
+
+    async def deliver(self, rows: Sequence[Row]) -> None:
+        """Sends the rows. Never raises for an outlet that does not answer: then they stay listed as unsent.
+
+        Returns when they are sent, or after a few seconds: an outlet that hangs must not hold up fixes.
+        """
+        await self._take([row for row in rows if self.wants(row)])
+
+    async def resend(self, before: datetime) -> None:
+        """Sends what the ledger lists as written before then and unsent. Raises TryAgain when it cannot say."""
+        await self._take(await self._ledger.unsent(before, self.outlet))
+
+    async def _take(self, rows: Sequence[Row]) -> None:
+        if not rows:
+            return
+        self._waiting += rows
+        if self._sending is None or self._sending.done():
+            self._sending = asyncio.create_task(self._send_waiting())
+        done, _ = await asyncio.wait({self._sending}, timeout=_PATIENCE)
+        for sending in done:
+            sending.result()  # a mistake of ours is not taken for an outage
+
+    async def _send_waiting(self) -> None:
+        while self._waiting:
+            batch, self._waiting = self._waiting, []
+            for chunk in chunks(batch, self.told):
+                if not await self._send(chunk):
+                    break  # the rest is listed too, and would fare no better now
+        if self._sent and (self._striking is None or self._striking.done()):
+            self._striking = asyncio.create_task(self._strike())
+
+    async def _send(self, chunk: list[Row]) -> bool:
+        try:
+            async with own_store(self.outlet.value):
+                await self.send([self.told(row) for row in chunk])
+        except AirlockError as problem:
+            _LOG.warning("%d records wait in the ledger: %s", len(chunk), problem)
+            return False
+        self._sent += chunk
+        return True
+
+    async def _strike(self) -> None:
+        while self._sent:
+            await asyncio.sleep(_LINGER)
+            rows, self._sent = self._sent, []
+            try:
+                await self._ledger.strike(rows, self.outlet)
+            except AirlockError as problem:
+                _LOG.warning("%d sent records stay listed and will be sent again: %s", len(rows), problem)

@@ -1,0 +1,151 @@
+"""From a key that was found somewhere to the account that it opens: only a current key that matches proves it."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from shared.domain.act import ListKeys
+from shared.domain.arm_id import ArmId
+from shared.domain.body import JsonObject, same
+from shared.domain.drafting import of_signal
+from shared.domain.exposure import SECRET_EXPOSED, Exposure
+from shared.domain.failure import Cause, Refused
+from shared.domain.incident import Incident, row_for
+from shared.domain.ledger import Entry
+from shared.domain.mode import Mode
+from shared.domain.record import Outcome
+from shared.domain.resource import Resource
+from shared.domain.resource_types import ResourceType, judged_ancestor, known_type
+from shared.domain.response import Response
+from shared.domain.signal import Signal
+from shared.incidents import answer, each_body
+from shared.patience import patience
+from shared.world import World, hold, record_apart
+
+# The response that an exposed key leads to.
+_ROTATE = "rotate-exposed-keys"
+# How long one account of many may keep a search waiting: ARM lets a principal list some ten keys a second.
+_PATIENCE = timedelta(minutes=2)
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """An account that the key may open."""
+
+    type: ResourceType
+    id: ArmId
+
+
+async def answer_exposure(signal: Signal, exposure: Exposure, ticket: str, world: World) -> None:
+    """Rotates the account that the key opens, or records why there is none. Raises TryAgain."""
+    row = row_for(SECRET_EXPOSED, world.catalogue.alerts)
+    response = next((each for each in world.catalogue.responses if each.name == _ROTATE), None)
+    if row is None or response is None:
+        await _tell(signal, Outcome.IGNORED, "ignored.no-response", "nothing answers an exposed key", world)
+        return
+    search = _Search(exposure, response, ticket, world)
+    if not search.kinds:
+        reason = f"audit mode, so no key was listed to find the account; the key was found at {exposure.found_at}"
+        await _tell(signal, Outcome.AUDITED, "audit", reason, world)
+        return
+    owner = await _owner(search)
+    if isinstance(owner, Cause):
+        await _tell(signal, Outcome.REFUSED, owner.code, owner.text, world)
+        return
+    incident = Incident(exposure.cause, exposure.cause, row.title, row.severity, row, exposure=exposure)
+    await answer(signal, owner, incident, ticket, world)
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """What is looked for, and with what right."""
+
+    exposure: Exposure
+    response: Response
+    ticket: str
+    world: World
+
+    @property
+    def kinds(self) -> list[ResourceType]:
+        """The types whose keys may be listed."""
+        settings = self.world.settings
+        return [kind for kind in self.response.types if settings.mode_for(self.response, kind) is Mode.ENFORCE]
+
+
+async def _owner(search: _Search) -> ArmId | Cause:
+    """The account that the key opens, its lease taken; or why nobody knows it."""
+    told = "nobody told which resource the key opens"
+    if (named := _named(search)) is not None:
+        problem = await _problem(named, None, search)
+        if problem is None:
+            return named.id
+        told = f"of the resource that it is said to open, {problem}"
+    if not search.world.settings.operational.allow_list_keys:
+        if named is not None:
+            return Cause("secret.no-match", f"no current key matches: {told}")
+        return Cause("secret.search-off", f"{told}: name it, or set AIRLOCK_ALLOW_LIST_KEYS=true")
+    searched = 0
+    async for candidate, body in _all(search):
+        searched += 1
+        if await _problem(candidate, body, search) is None:
+            return candidate.id
+    return Cause("secret.no-match", f"no current key matches, of {searched} accounts searched")
+
+
+def _named(search: _Search) -> _Candidate | None:
+    target = judged_ancestor(search.exposure.resource) if search.exposure.resource else None
+    kind = known_type(target.type) if target else None
+    return _Candidate(kind, target) if target is not None and kind is not None and kind in search.kinds else None
+
+
+async def _all(search: _Search) -> AsyncIterator[tuple[_Candidate, JsonObject]]:
+    for subscription in await search.world.arm.subscriptions():
+        async for kind, target, body in each_body(search.world, subscription, search.kinds):
+            yield _Candidate(kind, target), body
+
+
+async def _problem(candidate: _Candidate, body: JsonObject | None, search: _Search) -> str | None:
+    """Why the exposed key is none of the account's; None, with its lease taken, if it is one, or was until this very
+    cause had it regenerated. `body` is the account as a list showed it; None where nobody looked."""
+    ledger = search.world.ledger
+    async for attempt in patience(_PATIENCE):
+        with attempt:
+            entry = await ledger.open(candidate.id.key)
+            if any(rotation.cause == search.exposure.cause for rotation in entry.rotations):
+                return None
+            if body is not None and not _may_hold(candidate, body, entry):
+                return "it is out of scope, or its keys are off"
+            problem = await _mismatch(candidate, search)
+            if problem is None:
+                await hold(entry, search.ticket, search.world)
+            return problem
+    return "it could not be looked at"
+
+
+def _may_hold(candidate: _Candidate, body: JsonObject, entry: Entry) -> bool:
+    """Whether the account is in scope, and its keys open anything."""
+    resource = Resource(candidate.id, candidate.type, body, entry.attached_to)
+    scheme = candidate.type.keys
+    is_off = scheme is not None and scheme.off is not None and same(resource.at(scheme.off[0]), scheme.off[1])
+    return resource.in_scope and not is_off
+
+
+async def _mismatch(candidate: _Candidate, search: _Search) -> str | None:
+    scheme, world = candidate.type.keys, search.world
+    if scheme is None:
+        return "the type has no keys"
+    act = ListKeys(candidate.id, scheme, world.settings.mode_for(search.response, candidate.type))
+    try:
+        keys = await world.keys.current(act)
+    except Refused as refused:
+        return f"the keys cannot be listed: {refused.cause.text}"
+    # All of them are compared, so that time tells nothing.
+    matches = [key.matches(search.exposure.sha256) for key in keys.values()]
+    return None if any(matches) else "the keys are others"
+
+
+async def _tell(signal: Signal, outcome: Outcome, code: str, reason: str, world: World) -> None:
+    """A record about the exposed key itself, on the resource that it is said to open if there is one."""
+    record = of_signal(signal, world.stamp, world.now(), outcome, code, reason)
+    found_at = signal.exposure.found_at if signal.exposure else ""
+    await record_apart(replace(record, severity="high", evidence={"foundAt": found_at}), world)

@@ -1,0 +1,88 @@
+"""Everything outside the engine, and one worker's visit to one resource."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from shared.domain.arm_id import ArmId
+from shared.domain.baseline import Baseline
+from shared.domain.catalogue import Catalogue
+from shared.domain.drafting import Stamp, of_signal
+from shared.domain.failure import Cause, TryAgain
+from shared.domain.incident import Incident
+from shared.domain.ledger import Entry
+from shared.domain.ports import Arm, Keys, Ledger, Log, Queue, Vault
+from shared.domain.record import Outcome, Record
+from shared.domain.resource_types import ResourceType
+from shared.domain.settings import Settings
+from shared.domain.signal import Signal
+from shared.turns import Turns
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Everything outside, and what was decided before the first signal came. `vault` is None where none is named."""
+
+    arm: Arm
+    keys: Keys
+    vault: Vault | None
+    ledger: Ledger
+    log: Log
+    queue: Queue
+    now: Callable[[], datetime]
+    settings: Settings
+    catalogue: Catalogue
+    app_version: str
+    turns: Turns
+
+    @property
+    def stamp(self) -> Stamp:
+        """What every record of this process carries."""
+        return Stamp(self.app_version, self.settings.digest)
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One worker's look at one resource for one signal.
+
+    `ticket` is its lease. `incident` is what was confirmed and is answered here; None for a plain look.
+    """
+
+    world: World
+    signal: Signal
+    target: ArmId
+    type: ResourceType
+    ticket: str
+    baseline: Baseline
+    incident: Incident | None = None
+
+    def record(self, outcome: Outcome, code: str, reason: str) -> Record:
+        """A record about the signal as a whole, on the visited resource."""
+        return of_signal(self.signal, self.world.stamp, self.world.now(), outcome, code, reason, self.target)
+
+
+async def hold(entry: Entry, ticket: str, world: World) -> Entry:
+    """The entry with the ticket's lease on it, for as long as a worker may take.
+
+    Whoever is about to look at keys takes it first: a plain look that turns keys off meanwhile would leave keys that
+    nobody can list any more, and that open the account again once keys are back. Raises TryAgain if another came first.
+    """
+    now = world.now()
+    if entry.held_by_another(ticket, now):
+        raise TryAgain(Cause("ledger.held", "another worker is at this resource"))
+    until = now + world.settings.operational.lease_seconds
+    return await world.ledger.commit(replace(entry, holder=ticket, held_until=until))
+
+
+async def record_apart(record: Record, world: World) -> None:
+    """Writes a record that no look at a resource stands behind."""
+    async with world.turns.of(record.chain):
+        entry, rows = (await world.ledger.open(record.chain)).append((record,))
+        await world.ledger.commit(entry, rows)
+    await world.log.deliver(rows)
+
+
+async def ignore(signal: Signal, target: ArmId | None, code: str, reason: str, world: World) -> None:
+    """Records that nothing is done about a signal. `target` is what it was about; None takes the signal's own."""
+    record = of_signal(signal, world.stamp, world.now(), Outcome.IGNORED, code, reason, target)
+    await record_apart(record, world)
