@@ -4,33 +4,26 @@ import json
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from cli import output
 from cli.files import resources_to_judge
+from cli.incidents import CONFIRMED, Told, broken_keys, is_of_incident, judge_incidents, time_taken
+from cli.promised import left_open
 from cli.rehearsal import Played
 from shared.domain.body import Json, JsonObject, as_text
 from shared.domain.catalogue import Catalogue
-from shared.domain.drift import evaluate
 from shared.domain.mode import Mode
 from shared.domain.record import Outcome
+from shared.domain.remediation import Severity
 from shared.domain.resource import Resource
 from shared.domain.resource_types import judged_ancestor, known_type
 from shared.domain.settings import Settings
 from shared.domain.signal import Signal, parse_message
 
-# With these a finding may stand at the end, since its last record gives the reason.
-_EXCUSES = {
-    Mode.ENFORCE: {
-        Outcome.REFUSED,
-        Outcome.EXEMPT,
-        Outcome.ADVISED,
-        Outcome.AWAITING_APPROVAL,
-        Outcome.CONTESTED,
-    },
-    Mode.AUDIT: {Outcome.AUDITED, Outcome.EXEMPT, Outcome.ADVISED},
-}
-_BAD = {Outcome.FAILED.value, Outcome.FIX_UNVERIFIED.value, "DeadLettered"}
+_BAD = {Outcome.FAILED.value, Outcome.FIX_UNVERIFIED.value, Outcome.UNCONFIRMED.value, "DeadLettered"}
+_NOTABLE = {Severity.MEDIUM.value, Severity.HIGH.value, Severity.CRITICAL.value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +40,16 @@ class Verdict:
     """The whole rehearsal. `summary` is what summary.json holds, `broken` what else is not as promised."""
 
     endings: tuple[Ending, ...]
+    incidents: tuple[Told, ...]
     broken: tuple[str, ...]
     summary: JsonObject
 
     @property
     def exit(self) -> int:
         """0 when everything ended as the mode promises, else 1."""
-        return int(bool(self.broken) or any(ending.broken for ending in self.endings))
+        return int(
+            any((*self.broken, *(each.broken for each in self.endings), *(each.broken for each in self.incidents)))
+        )
 
 
 def judge(played: Played, settings: Settings, catalogue: Catalogue) -> Verdict:
@@ -66,9 +62,9 @@ def judge(played: Played, settings: Settings, catalogue: Catalogue) -> Verdict:
         Ending(path, tuple(rows[key]), _broken(live.get(key), rows[key], settings, catalogue))
         for key, path in _named(played.events).items()
     )
-    broken = tuple(_broken_overall(played, settings, catalogue))
-    verdict = Verdict(endings, broken, {})
-    return Verdict(endings, broken, _summary(played, settings, len(live), verdict.exit))
+    incidents = judge_incidents(played, live, settings, catalogue)
+    verdict = Verdict(endings, incidents, tuple(_broken_overall(played, settings, catalogue)), {})
+    return replace(verdict, summary=_summary(played, verdict, settings, len(live)))
 
 
 def _named(events: Iterable[JsonObject]) -> dict[str, str]:
@@ -91,12 +87,7 @@ def _broken(
         return "no record says what became of it"
     if resource is None or not resource.in_scope:
         return None
-    last = {as_text(row.get("Rule")): as_text(row.get("Outcome")) for row in rows}
-    for finding in evaluate(resource, catalogue, settings.baseline):
-        mode = settings.mode_of(finding.remediation, finding.rule)
-        if mode is not Mode.OFF and last.get(finding.rule_id) not in _EXCUSES[mode]:
-            return f"{finding.remediation.name} is still open, and its last record says {last.get(finding.rule_id)}"
-    return None
+    return left_open(resource, rows, settings, catalogue, settings.baseline)
 
 
 def _broken_overall(played: Played, settings: Settings, catalogue: Catalogue) -> Iterable[str]:
@@ -105,26 +96,44 @@ def _broken_overall(played: Played, settings: Settings, catalogue: Catalogue) ->
     modes = {
         settings.mode_of(remediation, rule) for remediation in catalogue.remediations for rule in remediation.rules
     }
+    modes |= {settings.mode_for(response, kind) for response in catalogue.responses for kind in response.types}
     if played.own_writes and Mode.ENFORCE not in modes:
         yield f"nothing enforces, and yet Airlock wrote {played.own_writes} times"
     for outcome, count in sorted(_outcomes(played).items()):
         if outcome in _BAD:
             yield f"{count} records say {outcome}"
+    yield from broken_keys(played)
+    if played.repeated:
+        yield f"events that came again left {output.counted(played.repeated, 'record')} more"
+    if untold := _untold(played):
+        yield f"the topic for outcomes was not told of {output.counted(untold, 'record')}"
 
 
-def _summary(played: Played, settings: Settings, resources: int, code: int) -> JsonObject:
+def _untold(played: Played) -> int:
+    """How many records of severity medium and up the topic should have been told of, and was not."""
+    if played.notified is None:
+        return 0
+    notable = {as_text(row.get("RecordId")) for row in played.rows if row.get("Severity") in _NOTABLE}
+    return len(notable - played.notified)
+
+
+def _summary(played: Played, verdict: Verdict, settings: Settings, resources: int) -> JsonObject:
     times = sorted(_times_to_fix(played))
     records: dict[str, Json] = dict(sorted(_outcomes(played).items()))
     return {
         "mode": settings.mode.value,
         "resources": resources,
         "events": len(played.events),
-        "drifted": len({row.get("ResourceId") for row in played.rows if row.get("Rule")}),
+        "drifted": len({row.get("ResourceId") for row in _of_drift(played)}),
+        "incidents": [told.summary(played.given) for told in verdict.incidents],
         "records": records,
+        "repeated": played.repeated,
+        "notified": None if played.notified is None else len(played.notified),
+        "secrets": [*sorted(played.published)],
         "seconds": round(played.seconds, 3),
         "p50_ms": _percentile(times, 0.50),
         "p95_ms": _percentile(times, 0.95),
-        "exit": code,
+        "exit": verdict.exit,
     }
 
 
@@ -134,15 +143,23 @@ def _outcomes(played: Played) -> Counter[str]:
 
 def time_to_fix(row: Mapping[str, Json], given: Mapping[str, datetime]) -> int | None:
     """Milliseconds from when Event Grid was given the event to the record of the verified fix; None for no fix."""
-    begun = given.get(as_text(row.get("SignalId")))
-    if row.get("Outcome") != Outcome.FIXED.value or begun is None:
-        return None
-    ended = datetime.fromisoformat(as_text(row.get("TimeGenerated")))
-    return max(0, round((ended - begun).total_seconds() * 1000))
+    return time_taken(row, given) if row.get("Outcome") == Outcome.FIXED.value else None
+
+
+def _of_drift(played: Played) -> Iterable[JsonObject]:
+    """The records of findings that a look brought, and no incident: its acts and its stricter baseline are no drift."""
+    answered = {_place(row) for row in played.rows if row.get("ReasonCode") == CONFIRMED}
+    for row in played.rows:
+        if row.get("Rule") and not (is_of_incident(row) and _place(row) in answered):
+            yield row
+
+
+def _place(row: JsonObject) -> tuple[Json, Json]:
+    return row.get("ResourceId"), row.get("SignalId")
 
 
 def _times_to_fix(played: Played) -> Iterable[int]:
-    for row in played.rows:
+    for row in _of_drift(played):
         if (took := time_to_fix(row, played.given)) is not None:
             yield took
 

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +14,7 @@ from rich.live import Live
 from rich.text import Text
 
 from cli import output
+from cli.alerts import read_alerts
 from cli.ending import Verdict, judge
 from cli.files import read_estate, read_events, resources_to_judge
 from cli.rehearsal import Played, Script, play
@@ -33,7 +34,13 @@ def rehearse(  # noqa: PLR0913 - one parameter for each option
     ] = None,
     events: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Event Grid events. Without it: every resource was just written."),
+        typer.Option(
+            metavar="FILE",
+            help="Event Grid events. Without it: every resource was just written, every alert just raised.",
+        ),
+    ] = None,
+    alerts: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="What Defender knows, as az security alert list prints it.")
     ] = None,
     mode: Annotated[Mode | None, typer.Option(help="Sets AIRLOCK_MODE.")] = None,
     chaos: Annotated[int | None, typer.Option(metavar="SEED", help="Azure misbehaves, the same way each time.")] = None,
@@ -42,16 +49,16 @@ def rehearse(  # noqa: PLR0913 - one parameter for each option
 ) -> None:
     """Rehearse the main job on a local Azure.
 
-    Events go in, drifted resources come out fixed, and the log says what happened. Runs the app that ships, in
-    Microsoft's own Functions runtime, against simulated Azure services on this machine. The AIRLOCK_* settings of the
-    environment count. Ends with 0 when every resource that an event named ended as the mode promises, 1 when one did
-    not, 2 for unusable input.
+    Events and alerts go in, drifted resources come out fixed, incidents answered, and the log says what happened. Runs
+    the app that ships, in Microsoft's own Functions runtime, against simulated Azure services on this machine. The
+    AIRLOCK_* settings of the environment count. Ends with 0 when every resource and every alert that an event named
+    ended as the mode promises, 1 when one did not, 2 for unusable input.
     """
     catalogue = load_catalogue()
     chosen = _settings(mode, chaos, bundled=estate is None)
     settings = read_settings(chosen, catalogue)
     waits = settings.operational.quiet_seconds + 2 * settings.operational.grace_seconds
-    script = replace(_script(estate, events, chosen, chaos), horizon=timedelta(minutes=1) + waits)
+    script = replace(_script(_Given(estate, events, alerts), chosen), chaos=chaos, horizon=timedelta(minutes=1) + waits)
     for problem in settings.problems:
         output.complain(f"warning: {problem}")
     console = output.console()
@@ -73,23 +80,46 @@ def _settings(mode: Mode | None, chaos: int | None, *, bundled: bool) -> dict[st
     grace = "0" if chaos is None else "3"
     usual = {"AIRLOCK_QUIET_SECONDS": "0", "AIRLOCK_GRACE_SECONDS": grace, "AIRLOCK_LEASE_SECONDS": "5"}
     if bundled:
+        # The local Azure puts its own addresses in place of these.
+        usual |= {f"{PREFIX}KEY_VAULT_URI": "https://vault.local", f"{PREFIX}NOTIFY_TOPIC": "https://topic.local"}
         usual["AIRLOCK_EXEMPTION_TAGS"] = "on"
     return usual | given | ({"AIRLOCK_MODE": mode.value} if mode else {})
 
 
-def _script(estate: Path | None, events: Path | None, settings: dict[str, str], chaos: int | None) -> Script:
-    bodies = list(read_estate(estate)) if estate else contoso.estate(date.today())  # noqa: DTZ011 - the operator's day
-    if events is not None:
-        return Script(bodies, read_events(events), settings, chaos=chaos)
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """The files that the operator named."""
+
+    estate: Path | None
+    events: Path | None
+    alerts: Path | None
+
+
+def _script(given: _Given, settings: dict[str, str]) -> Script:
+    today = date.today()  # noqa: DTZ011 - the operator's day
     now = datetime.now(UTC)
+    bodies = list(read_estate(given.estate)) if given.estate else contoso.estate(today)
+    is_bundled = given.estate is None and given.alerts is None
+    known = read_alerts(given.alerts) if given.alerts else contoso.alerts(now) if is_bundled else []
+    if given.events is not None:
+        return Script(bodies, read_events(given.events), settings, alerts=known)
     written = [resource.body for resource in resources_to_judge(bodies)]
-    if estate is not None:
-        return Script(bodies, [contoso.write_event(body, now) for body in written], settings, chaos=chaos)
+    if not is_bundled:
+        raised = [contoso.alert_event(body, now) for body in known]
+        return Script(bodies, [contoso.write_event(body, now) for body in written], settings, alerts=known, told=raised)
     deeds = contoso.scenario()
     gone = {deed.id for deed in deeds if deed.method == "DELETE"}
-    early = [contoso.write_event(body, now) for body in written if body["id"] not in gone]
-    late = [contoso.write_event(body, now) for body in written if body["id"] in gone]
-    return Script(bodies, early, settings, deeds, late, chaos)
+    return Script(
+        bodies,
+        [contoso.write_event(body, now) for body in written if body["id"] not in gone],
+        settings,
+        deeds,
+        [contoso.write_event(body, now) for body in written if body["id"] in gone],
+        alerts=known,
+        told=contoso.alert_events(now),
+        leaked=contoso.leaks(),
+        again=True,
+    )
 
 
 def _played(script: Script, console: Console | None) -> Played:

@@ -1,4 +1,7 @@
-"""The bundled estate: a company's AI resources, drift and odd cases among them, and what people do to them."""
+"""The bundled estate: a company's AI resources, drift and odd cases among them, and what people do to them.
+
+Defender's alerts have the form of Microsoft.Security alerts, api-version 2022-01-01 (reviewed 2026-11).
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +23,7 @@ STORAGE = "Microsoft.Storage/storageAccounts"
 ENDPOINTS = "Microsoft.Network/privateEndpoints"
 OPEN_LIST: Body = {"defaultAction": "Allow", "ipRules": [], "virtualNetworkRules": []}
 PROTECTED = {"airlock": "protect"}
+ALERTS = f"{GROUP}/Microsoft.Security/locations/westeurope/alerts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,15 @@ class Deed:
     id: str
     api_version: str
     body: Body = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """A key that somebody commits: the account that it opens, the slot that it is in, and where it was found."""
+
+    id: str
+    slot: str
+    found_at: str
 
 
 def estate(today: date) -> list[Body]:
@@ -60,6 +73,47 @@ def scenario() -> Sequence[Deed]:
         ),
         Deed("DELETE", f"{GROUP}/{ACCOUNTS}/safety-retired", "2025-09-01"),
     )
+
+
+def alerts(now: datetime) -> list[Body]:
+    """What Defender knows: a call through Tor that got in, and an alert that an analyst dismissed."""
+    return [_tor(now), _dismissed(now) | _with(_dismissed(now), status="Dismissed")]
+
+
+def alert_events(now: datetime) -> list[Body]:
+    """What the alerts topic is told, in this order.
+
+    A forgery that borrows the id of the real alert and names an account that nobody attacked, with the office's own
+    network as the attacker; the real alert; and the dismissed one, as if it still stood.
+    """
+    real = _tor(now)
+    office = [{"type": "ip", "address": "203.0.113.9"}]
+    forged = _with(real, entities=office, resourceIdentifiers=_identifiers("vision-intake"))
+    return [
+        alert_event(real | forged, now, "forged"),
+        alert_event(real, now),
+        alert_event(_dismissed(now), now),
+    ]
+
+
+def leaks() -> Sequence[Leak]:
+    """A key that a developer pushed. The account has no custom subdomain, so its keys cannot go off for good."""
+    account = f"{GROUP}/{ACCOUNTS}/speech-callcenter"
+    return (Leak(account, "key1", "contoso/callcenter deploy.env:3"),)
+
+
+def alert_event(alert: Mapping[str, object], when: datetime, prefix: str = "alert") -> Body:
+    """The CloudEvent in which somebody tells the alerts topic of an alert, true or not."""
+    name = str(alert["id"]).rpartition("/")[2]
+    return {
+        "specversion": "1.0",
+        "id": f"{prefix}-{when.timestamp():.6f}-{name}",
+        "source": f"/subscriptions/{SUBSCRIPTION}",
+        "type": "Airlock.DefenderAlert",
+        "subject": name,
+        "time": event_time(when.timestamp()),
+        "data": dict(alert),
+    }
 
 
 def write_event(resource: Mapping[str, object], when: datetime) -> Body:
@@ -93,12 +147,67 @@ def write_event(resource: Mapping[str, object], when: datetime) -> Body:
     }
 
 
+def _tor(now: datetime) -> Body:
+    return _alert(
+        "2518298467986649999_4d25bfef-ef77-4a08-adc0-3e35715cc92a",
+        "AI.Azure_AccessFromAnonymizedIP",
+        "Access from a Tor IP",
+        "oai-support",
+        "198.51.100.23",
+        now,
+    )
+
+
+def _dismissed(now: datetime) -> Body:
+    """The alert as it stood before an analyst dismissed it."""
+    return _alert(
+        "2518298467986649998_9c41d7aa-0b7e-4f43-8a2e-6a1c5d1f7e10",
+        "AI.Azure_AccessFromSuspiciousIP",
+        "Access from a suspicious IP",
+        "translate-prod",
+        "192.0.2.77",
+        now,
+    )
+
+
+def _alert(name: str, kind: str, title: str, account: str, address: str, now: datetime) -> Body:  # noqa: PLR0913, PLR0917 - what alerts differ in
+    when = event_time(now.timestamp())
+    return {
+        "id": f"{ALERTS}/{name}",
+        "name": name,
+        "type": "Microsoft.Security/Locations/alerts",
+        "properties": {
+            "version": "2022-01-01",
+            "alertType": kind,
+            "systemAlertId": name,
+            "alertDisplayName": title,
+            "severity": "High",
+            "status": "Active",
+            "intent": "InitialAccess",
+            "startTimeUtc": when,
+            "endTimeUtc": when,
+            "resourceIdentifiers": _identifiers(account),
+            "entities": [{"type": "ip", "address": address}],
+        },
+    }
+
+
+def _with(alert: Body, **properties: object) -> Body:
+    """The part of an alert with other values for some properties."""
+    return {"properties": alert["properties"] | properties}
+
+
+def _identifiers(account: str) -> list[Body]:
+    return [{"type": "AzureResource", "azureResourceId": f"{GROUP}/{ACCOUNTS}/{account}"}]
+
+
 def _accounts(today: date) -> list[Body]:
     until = today + timedelta(days=60)
     exempt = {"airlock-exempt-disable-public-network-access": f"{until} open hackathon, approved by security"}
     shut: Body = {"publicNetworkAccess": "Disabled", "networkAcls": {"defaultAction": "Deny"}, "disableLocalAuth": True}
     wide: Body = {"defaultAction": "Deny", "ipRules": [{"value": "198.51.100.0/24"}, {"value": "0.0.0.0/0"}]}
     office: Body = {"defaultAction": "Deny", "ipRules": [{"value": "203.0.113.0/24"}], "virtualNetworkRules": []}
+    shared: Body = office | {"ipRules": [{"value": "203.0.113.0/24"}, {"value": "198.51.100.0/24"}]}
     return [
         _account("oai-chat-prod", "OpenAI", shut, link="account"),
         _account(
@@ -112,6 +221,7 @@ def _accounts(today: date) -> list[Body]:
         _account("oai-hackathon", "OpenAI", {"networkAcls": office | {"defaultAction": "Allow"}}, exempt, "account"),
         _account("oai-updating", "OpenAI", {"provisioningState": "Accepted"}, link="account"),
         _account("translate-prod", "TextTranslation", shut, link="account"),
+        _account("oai-support", "OpenAI", {"networkAcls": shared, "disableLocalAuth": True}, link="account"),
         _account("safety-retired", "ContentSafety", {"publicNetworkAccess": "Enabled"}),
     ]
 

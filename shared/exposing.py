@@ -1,6 +1,6 @@
 """From a key that was found somewhere to the account that it opens: only a current key that matches proves it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -17,6 +17,8 @@ from shared.domain.record import Outcome
 from shared.domain.resource import Resource
 from shared.domain.resource_types import ResourceType, judged_ancestor, known_type
 from shared.domain.response import Response
+from shared.domain.rotation import Turn, steps
+from shared.domain.secret import Secret
 from shared.domain.signal import Signal
 from shared.incidents import answer, each_body
 from shared.patience import patience
@@ -48,12 +50,14 @@ async def answer_exposure(signal: Signal, exposure: Exposure, ticket: str, world
         reason = f"audit mode, so no key was listed to find the account; the key was found at {exposure.found_at}"
         await _tell(signal, Outcome.AUDITED, "audit", reason, world)
         return
-    owner = await _owner(search)
-    if isinstance(owner, Cause):
-        await _tell(signal, Outcome.REFUSED, owner.code, owner.text, world)
-        return
-    incident = Incident(exposure.cause, exposure.cause, row.title, row.severity, row, exposure=exposure)
-    await answer(signal, owner, incident, ticket, world)
+    # Deliveries of one finding search one after the other: the first one's end is all that the others have to see.
+    async with world.turns.of(exposure.cause):
+        owner = await _owner(search)
+        if isinstance(owner, Cause):
+            await _tell(signal, Outcome.REFUSED, owner.code, owner.text, world)
+            return
+        incident = Incident(exposure.cause, exposure.name, row.title, row.severity, row, exposure=exposure)
+        await answer(signal, owner, incident, ticket, world)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +119,11 @@ async def _problem(candidate: _Candidate, body: JsonObject | None, search: _Sear
                 return None
             if body is not None and not _may_hold(candidate, body, entry):
                 return "it is out of scope, or its keys are off"
-            problem = await _mismatch(candidate, search)
-            if problem is None:
-                await hold(entry, search.ticket, search.world)
-            return problem
+            keys = await _keys(candidate, search)
+            if isinstance(keys, str) or not _opens(keys, search.exposure):
+                return keys if isinstance(keys, str) else "the keys are others"
+            await _claim(candidate, entry, keys, search)
+            return None
     return "it could not be looked at"
 
 
@@ -130,18 +135,31 @@ def _may_hold(candidate: _Candidate, body: JsonObject, entry: Entry) -> bool:
     return resource.in_scope and not is_off
 
 
-async def _mismatch(candidate: _Candidate, search: _Search) -> str | None:
+async def _keys(candidate: _Candidate, search: _Search) -> Mapping[str, Secret] | str:
+    """The account's keys, or why nobody knows them."""
     scheme, world = candidate.type.keys, search.world
     if scheme is None:
         return "the type has no keys"
     act = ListKeys(candidate.id, scheme, world.settings.mode_for(search.response, candidate.type))
     try:
-        keys = await world.keys.current(act)
+        return await world.keys.current(act)
     except Refused as refused:
         return f"the keys cannot be listed: {refused.cause.text}"
+
+
+def _opens(keys: Mapping[str, Secret], exposure: Exposure) -> bool:
     # All of them are compared, so that time tells nothing.
-    matches = [key.matches(search.exposure.sha256) for key in keys.values()]
-    return None if any(matches) else "the keys are others"
+    matches = [key.matches(exposure.sha256) for key in keys.values()]
+    return any(matches)
+
+
+async def _claim(candidate: _Candidate, entry: Entry, keys: Mapping[str, Secret], search: _Search) -> None:
+    """Claims the keys as soon as they are known to be the ones: from then on no look turns them off unregenerated,
+    and whoever takes over after a crash knows what was meant."""
+    slots = candidate.type.keys.slots if candidate.type.keys else ()
+    found = steps(entry.rotations, keys, slots, search.exposure.cause, search.world.now())
+    claims = [step.claim for step in found if step.turn is Turn.REGENERATE]
+    await hold(entry, search.ticket, search.world, claims)
 
 
 async def _tell(signal: Signal, outcome: Outcome, code: str, reason: str, world: World) -> None:

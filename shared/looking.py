@@ -19,6 +19,7 @@ from shared.domain.ports import Arm
 from shared.domain.record import Outcome, Record, Row
 from shared.domain.resource import Resource
 from shared.domain.resource_types import PRIVATE_ENDPOINT_API_VERSION
+from shared.domain.rotation import is_pending
 from shared.domain.signal import about, put_back
 from shared.fixing import Order, Workbench, carry_out
 from shared.responding import Answered, respond
@@ -85,6 +86,8 @@ async def _judge(visit: Visit, entry: Entry, resource: Resource, began: datetime
         reason = "neither tagged airlock=protect nor used by an AI resource that was seen"
         ignored = visit.record(Outcome.IGNORED, "ignored.scope", reason)
         return await _commit(entry, (*_interrupted(entry, resource.body), ignored), began, world)
+    if visit.incident is None and is_pending(entry.rotations, began):
+        raise TryAgain(Cause("keys.pending", "the keys are about to be regenerated for an incident"))
     answered = Answered(entry)
     if (incident := visit.incident) is not None:
         visit = replace(visit, baseline=contained(world.settings.baseline, resource, incident))
@@ -115,7 +118,7 @@ async def _judge(visit: Visit, entry: Entry, resource: Resource, began: datetime
     if _may_have_missed(visit, began) and not any(record.outcome is Outcome.FIXED for record in records):
         waits.append(_next_look(visit))
     entry = await _come_back(visit, entry, waits, began)
-    if not findings and not records:
+    if not findings and not records and visit.incident is None:
         records.append(visit.record(Outcome.COMPLIANT, "compliant", "every rule of its type is satisfied"))
     rows = await _commit(entry, records, began, world)
     await world.ledger.attach(resource.id, (), sorted(forgotten - entry.names))

@@ -54,6 +54,8 @@ async def respond(visit: Visit, incident: Incident, entry: Entry, resource: Reso
     Raises TryAgain where it cannot be known yet how an act ended: its claim stays, and the next delivery goes on.
     """
     world = visit.world
+    if _is_answered(entry, incident):
+        return Answered(entry)
     children = await _children(visit, incident, resource)
     proposals = propose(resource, incident, children, world.catalogue, world.settings)
     evidence = snapshot(incident, resource, children, proposals)
@@ -75,6 +77,12 @@ async def respond(visit: Visit, incident: Incident, entry: Entry, resource: Reso
     if not rotating.drafts and not errands:
         return Answered(_without_acts(rotating.entry), (), tuple(records))
     return await _act(visit, rotating, errands, records)
+
+
+def _is_answered(entry: Entry, incident: Incident) -> bool:
+    """Whether an earlier delivery had the keys regenerated, and left nothing open."""
+    claims = [rotation for rotation in entry.rotations if rotation.cause == incident.cause]
+    return bool(claims) and all(claim.ended for claim in claims) and not _acts_open(entry)
 
 
 async def _act(visit: Visit, rotating: Rotating, errands: Sequence[_Errand], records: Sequence[Record]) -> Answered:
@@ -135,8 +143,11 @@ def _left_open(entry: Entry, resource: Resource, handled: frozenset[str]) -> lis
 
 def _without_acts(entry: Entry) -> Entry:
     """The entry without an intention of acts, which have their records now; one of fixes stays."""
-    acts = entry.intention is not None and any(draft.outcome is Outcome.UNCONFIRMED for draft in entry.intention.drafts)
-    return replace(entry, intention=None) if acts else entry
+    return replace(entry, intention=None) if _acts_open(entry) else entry
+
+
+def _acts_open(entry: Entry) -> bool:
+    return entry.intention is not None and any(draft.outcome is Outcome.UNCONFIRMED for draft in entry.intention.drafts)
 
 
 async def _children(visit: Visit, incident: Incident, resource: Resource) -> Children:

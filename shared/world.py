@@ -1,6 +1,6 @@
 """Everything outside the engine, and one worker's visit to one resource."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -14,6 +14,7 @@ from shared.domain.ledger import Entry
 from shared.domain.ports import Arm, Keys, Ledger, Log, Queue, Vault
 from shared.domain.record import Outcome, Record
 from shared.domain.resource_types import ResourceType
+from shared.domain.rotation import Rotation, with_claims
 from shared.domain.settings import Settings
 from shared.domain.signal import Signal
 from shared.turns import Turns
@@ -61,17 +62,20 @@ class Visit:
         return of_signal(self.signal, self.world.stamp, self.world.now(), outcome, code, reason, self.target)
 
 
-async def hold(entry: Entry, ticket: str, world: World) -> Entry:
-    """The entry with the ticket's lease on it, for as long as a worker may take.
+async def hold(entry: Entry, ticket: str, world: World, claims: Iterable[Rotation] = ()) -> Entry:
+    """The entry with the ticket's lease on it, for as long as a worker may take, and with the claims.
 
     Whoever is about to look at keys takes it first: a plain look that turns keys off meanwhile would leave keys that
     nobody can list any more, and that open the account again once keys are back. Raises TryAgain if another came first.
     """
-    now = world.now()
+    now, lease = world.now(), world.settings.operational.lease_seconds
     if entry.held_by_another(ticket, now):
         raise TryAgain(Cause("ledger.held", "another worker is at this resource"))
-    until = now + world.settings.operational.lease_seconds
-    return await world.ledger.commit(replace(entry, holder=ticket, held_until=until))
+    rotations = with_claims(entry.rotations, claims)
+    lasts = entry.holder == ticket and entry.held_until is not None and entry.held_until > now + lease / 2
+    if lasts and rotations == entry.rotations:
+        return entry
+    return await world.ledger.commit(replace(entry, holder=ticket, held_until=now + lease, rotations=rotations))
 
 
 async def record_apart(record: Record, world: World) -> None:

@@ -129,8 +129,8 @@ async def _local(authority: Authority, clock: Clock) -> AsyncIterator[Storage]:
 
     with Database(None, clock) as database:
         async with (
-            _served(tables.application(database, ACCOUNT), authority.server) as table_url,
-            _served(queues.application(database, ACCOUNT), authority.server) as queue_url,
+            served(tables.application(database, ACCOUNT), authority.server) as table_url,
+            served(queues.application(database, ACCOUNT), authority.server) as queue_url,
             TableServiceClient(table_url, **known()) as table_client,
             QueueServiceClient(queue_url, **known()) as queue_client,
         ):
@@ -150,7 +150,8 @@ async def _emulated(emulator: azurite.Azurite) -> AsyncIterator[Storage]:
 
 
 @asynccontextmanager
-async def _served(application: web.Application, context: ssl.SSLContext) -> AsyncIterator[str]:
+async def served(application: web.Application, context: ssl.SSLContext) -> AsyncIterator[str]:
+    """Serves the application over TLS, and answers its address with the account."""
     runner = web.AppRunner(application, shutdown_timeout=1)
     await runner.setup()
     try:

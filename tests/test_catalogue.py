@@ -10,13 +10,19 @@ from uuid import UUID
 import pytest
 
 import remediations
+import remediations.responses
 from remediations import load_catalogue
 from shared.domain.redact import redact
 from shared.domain.remediation import Remediation, Rule
+from shared.domain.resource_types import RESOURCE_TYPES, ResourceType
+from shared.domain.response import Response
 from tests.laws import Examples
+from tests.remediations import test_responses
 
 CATALOGUE = load_catalogue()
+ACTS: tuple[Remediation | Response, ...] = (*CATALOGUE.remediations, *CATALOGUE.responses)
 MODULES = tuple(found.name for found in pkgutil.iter_modules(remediations.__path__) if not found.ispkg)
+RESPONSE_MODULES = tuple(found.name for found in pkgutil.iter_modules(remediations.responses.__path__))
 EXAMPLES = Path(__file__).parent / "remediations"
 VERBS = {
     "disable",
@@ -30,11 +36,27 @@ VERBS = {
     "limit",
     "disallow",
     "harden",
+    "tag",
+    "cap",
+    "pause",
 }
 
 every = pytest.mark.parametrize(
     "remediation", [pytest.param(remediation, id=remediation.name) for remediation in CATALOGUE.remediations]
 )
+every_response = pytest.mark.parametrize(
+    "response", [pytest.param(response, id=response.name) for response in CATALOGUE.responses]
+)
+every_type = pytest.mark.parametrize(
+    "response, kind",
+    [
+        pytest.param(response, kind, id=response.rule_id(kind))
+        for response in CATALOGUE.responses
+        for kind in response.types
+    ],
+)
+# What both owe, since people read, search and switch them alike.
+every_act = pytest.mark.parametrize("act", [pytest.param(act, id=act.name) for act in ACTS])
 every_rule = pytest.mark.parametrize(
     "remediation, rule",
     [
@@ -50,6 +72,18 @@ def test_every_module_is_in_the_catalogue_in_the_order_of_refs() -> None:
     assert refs == sorted(set(refs))
     names = [remediation.name for remediation in CATALOGUE.remediations]
     assert sorted(names) == sorted(module.replace("_", "-") for module in MODULES)
+
+
+def test_every_response_module_is_in_the_catalogue_in_the_order_of_refs() -> None:
+    refs = [response.ref for response in CATALOGUE.responses]
+    assert refs == sorted(set(refs))
+    names = [response.name for response in CATALOGUE.responses]
+    assert sorted(names) == sorted(module.replace("_", "-") for module in RESPONSE_MODULES)
+
+
+def test_no_two_share_a_ref_or_a_name() -> None:
+    assert len({act.ref for act in ACTS}) == len(ACTS)
+    assert len({act.name for act in ACTS}) == len(ACTS)
 
 
 def test_loading_twice_is_the_same_catalogue() -> None:
@@ -72,39 +106,60 @@ def test_every_module_has_its_examples_and_is_held_to_the_laws(module: str) -> N
 
 def test_every_examples_file_has_its_module() -> None:
     found = {path.stem.removeprefix("test_") for path in EXAMPLES.glob("test_*.py")}
-    assert found == {*MODULES, "together"}
+    assert found == {*MODULES, "together", "responses"}
+
+
+@every_response
+def test_every_response_has_its_examples(response: Response) -> None:
+    """On every one of its types it plans something, and somewhere nothing."""
+    own = [example for example in test_responses.EXAMPLES if example.response is response]
+    assert {example.type.name for example in own if example.does} == {kind.name for kind in response.types}
+    assert any(not example.does for example in own)
+    assert len({example.shows for example in own}) == len(own)
+
+
+@every_act
+def test_names(act: Remediation | Response) -> None:
+    assert re.fullmatch(r"[a-z]+(-[a-z]+)+", act.name)
+    assert act.name.partition("-")[0] in VERBS
 
 
 @every
-def test_names(remediation: Remediation) -> None:
-    assert re.fullmatch(r"AIR-\d{3}", remediation.ref)
-    assert re.fullmatch(r"[a-z]+(-[a-z]+)+", remediation.name)
-    assert remediation.name.partition("-")[0] in VERBS
+def test_a_remediation_is_that_of_its_module(remediation: Remediation) -> None:
+    assert re.fullmatch(r"AIR-0\d{2}", remediation.ref)
     module = import_module(f"remediations.{remediation.name.replace('-', '_')}")
     assert module.REMEDIATION is remediation
     assert str(module.__doc__).startswith(f"{remediation.ref}: ")
 
 
-@every
-def test_prose(remediation: Remediation) -> None:
-    assert remediation.title[0].isupper()
-    assert not remediation.title.endswith((".", "!", ":"))
-    assert len(remediation.title) <= 90
-    for sentence in (remediation.why, remediation.disrupts):
+@every_response
+def test_a_response_is_that_of_its_module(response: Response) -> None:
+    assert re.fullmatch(r"AIR-1\d{2}", response.ref)
+    module = import_module(f"remediations.responses.{response.name.replace('-', '_')}")
+    assert module.RESPONSE is response
+    assert str(module.__doc__).startswith(f"{response.ref}: ")
+
+
+@every_act
+def test_prose(act: Remediation | Response) -> None:
+    assert act.title[0].isupper()
+    assert not act.title.endswith((".", "!", ":"))
+    assert len(act.title) <= 90
+    for sentence in (act.why, act.disrupts):
         assert sentence[0].isupper()
         assert sentence.endswith(".")
         assert len(sentence) <= 240
-    for text in (remediation.title, remediation.why, remediation.disrupts):
+    for text in (act.title, act.why, act.disrupts):
         assert text == " ".join(text.split())
         assert text == redact(text)
 
 
-@every
-def test_controls(remediation: Remediation) -> None:
+@every_act
+def test_controls(act: Remediation | Response) -> None:
     frameworks = ("MCSB ", "NIST 800-53 ", "ISO 27001 A.", "CIS Azure Foundations ", "MITRE ATLAS AML.")
-    assert remediation.controls
-    assert len(set(remediation.controls)) == len(remediation.controls)
-    assert all(control.startswith(frameworks) for control in remediation.controls)
+    assert act.controls
+    assert len(set(act.controls)) == len(act.controls)
+    assert all(control.startswith(frameworks) for control in act.controls)
 
 
 @every
@@ -113,11 +168,11 @@ def test_policies_are_built_in_definitions(remediation: Remediation) -> None:
     assert all(str(UUID(policy)) == policy for policy in remediation.policies)
 
 
-@every
-def test_sources(remediation: Remediation) -> None:
-    assert remediation.sources
-    assert len({source.url for source in remediation.sources}) == len(remediation.sources)
-    for source in remediation.sources:
+@every_act
+def test_sources(act: Remediation | Response) -> None:
+    assert act.sources
+    assert len({source.url for source in act.sources}) == len(act.sources)
+    for source in act.sources:
         assert re.fullmatch(r"https://[a-z.]+/[^\s?#]+", source.url)
         assert source.reviewed <= datetime.now(UTC).date()
 
@@ -140,3 +195,26 @@ def test_a_rule_says_what_absence_means(remediation: Remediation, rule: Rule) ->
     assert rule.defaults, remediation.name
     assert set(rule.defaults) == {"properties"}
     assert len({guard.name for guard in rule.guards}) == len(rule.guards)
+
+
+@every_response
+def test_each_type_once(response: Response) -> None:
+    assert response.types
+    assert len({kind.name for kind in response.types}) == len(response.types)
+    assert all(kind in RESOURCE_TYPES for kind in response.types)
+    assert response.actions.keys() == {kind.name for kind in response.types}
+    assert len({guard.name for guard in response.guards}) == len(response.guards)
+    assert len(set(response.children)) == len(response.children)
+
+
+@every_type
+def test_actions_of_a_response(response: Response, kind: ResourceType) -> None:
+    actions = response.actions[kind.name]
+    assert len(set(actions)) == len(actions)
+    assert all(
+        re.fullmatch(r"Microsoft\.[A-Za-z]+(/[A-Za-z]+)+/(read|write|delete|action)", action) for action in actions
+    )
+    assert any(not action.endswith("/read") for action in actions), "nothing that an act needs"
+    own = (f"{kind.name}/", "Microsoft.Resources/tags/")
+    assert all(action.startswith(own) for action in actions)
+    assert {f"{kind.name}/{child}/read" for child in response.children} <= set(actions)

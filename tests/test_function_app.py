@@ -15,15 +15,24 @@ from tests.storage_account import Authority
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 # What an event on its way to the queue has no need of.
-HEAVY = ("azure.identity", "azure.data.tables", "azure.storage.queue", "azure.mgmt", "azure.monitor")
+HEAVY = (
+    "azure.identity",
+    "azure.data.tables",
+    "azure.eventgrid",
+    "azure.keyvault",
+    "azure.mgmt",
+    "azure.monitor",
+    "azure.storage.queue",
+)
 
 
 async def test_the_functions_are_these(authority: Authority) -> None:
     async with hosting(authority) as case, case.host(str(REPOSITORY)) as host:
         found = {function.name: function for function in host.functions}
-    assert set(found) == {"on_resource_change", "remediate", "settle"}
-    assert isinstance(found["on_resource_change"].trigger, EventGridTrigger)
-    assert dict(found["on_resource_change"].outputs) == {"signals": SIGNALS_QUEUE}
+    assert set(found) == {"on_defender_alert", "on_resource_change", "remediate", "settle"}
+    for name in ("on_defender_alert", "on_resource_change"):
+        assert isinstance(found[name].trigger, EventGridTrigger)
+        assert dict(found[name].outputs) == {"signals": SIGNALS_QUEUE}
     remediate = found["remediate"].trigger
     assert isinstance(remediate, QueueTrigger)
     assert remediate.queue == SIGNALS_QUEUE

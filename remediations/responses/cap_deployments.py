@@ -3,8 +3,8 @@
 from datetime import date
 
 from shared.domain.act import Amendment, Command
-from shared.domain.arm_id import parse_arm_id
-from shared.domain.body import JsonObject, as_text, at
+from shared.domain.arm_id import ArmId
+from shared.domain.body import JsonObject, at
 from shared.domain.incident import Incident
 from shared.domain.mode import Mode
 from shared.domain.remediation import Source
@@ -18,8 +18,8 @@ _SMALLEST = 1
 def _plan(account: Resource, incident: Incident, children: Children, mode: Mode) -> Plan:
     """The deployments that the alert names, or all of the account where it names none."""
     acts = tuple(
-        _cap(account, body, mode)
-        for body in affected_deployments(incident, children)
+        _cap(account, place, body, mode)
+        for place, body in affected_deployments(incident, children)
         if isinstance(capacity := at(body, "sku.capacity"), int) and capacity > _SMALLEST
     )
     if not acts:
@@ -27,8 +27,7 @@ def _plan(account: Resource, incident: Incident, children: Children, mode: Mode)
     return Plan(acts, "; ".join(act.what for act in acts))
 
 
-def _cap(account: Resource, deployment: JsonObject, mode: Mode) -> Command:
-    target = parse_arm_id(as_text(deployment.get("id")))
+def _cap(account: Resource, target: ArmId, deployment: JsonObject, mode: Mode) -> Command:
     was = at(deployment, "sku.capacity")
     return Command(
         target=target,

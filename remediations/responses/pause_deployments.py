@@ -3,7 +3,7 @@
 from datetime import date
 
 from shared.domain.act import Amendment, Command
-from shared.domain.arm_id import parse_arm_id
+from shared.domain.arm_id import ArmId
 from shared.domain.body import JsonObject, as_text, at
 from shared.domain.incident import Incident
 from shared.domain.mode import Mode
@@ -19,8 +19,8 @@ _PAUSABLE = frozenset({"standard", "datazonestandard", "globalstandard"})
 
 def _plan(_: Resource, incident: Incident, children: Children, mode: Mode) -> Plan:
     """The deployments that the alert names, or all of the account where it names none."""
-    found = [body for body in affected_deployments(incident, children) if _can_be_paused(body)]
-    acts = tuple(_pause(body, mode) for body in found)
+    found = [each for each in affected_deployments(incident, children) if _can_be_paused(each[1])]
+    acts = tuple(_pause(place, body, mode) for place, body in found)
     return Plan(acts, "; ".join(act.what for act in acts) or "no running deployment can be paused")
 
 
@@ -29,8 +29,7 @@ def _can_be_paused(deployment: JsonObject) -> bool:
     return as_text(at(deployment, "sku.name")).casefold() in _PAUSABLE and not is_paused
 
 
-def _pause(deployment: JsonObject, mode: Mode) -> Command:
-    target = parse_arm_id(as_text(deployment.get("id")))
+def _pause(target: ArmId, deployment: JsonObject, mode: Mode) -> Command:
     was = at(deployment, "properties.deploymentState")
     return Command(
         target=target,

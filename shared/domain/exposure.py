@@ -29,7 +29,16 @@ class Exposure:
     @property
     def cause(self) -> str:
         """What makes two findings of one key the same: derived from the hash, but not the hash."""
-        return f"secret {hashlib.sha256(self.sha256.encode()).hexdigest()[:32]}"
+        return f"secret {self._told[:32]}"
+
+    @property
+    def name(self) -> str:
+        """How people find the finding again: `exposed-key-` and twelve hex digits, which are not the key's hash's."""
+        return f"exposed-key-{self._told[:12]}"
+
+    @property
+    def _told(self) -> str:
+        return hashlib.sha256(self.sha256.encode()).hexdigest()
 
     def as_json(self) -> JsonObject:
         """The `data` of the event."""

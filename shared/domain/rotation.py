@@ -12,6 +12,8 @@ ONE_IN = timedelta(hours=24)
 # How long a delivery that comes again is recognised. Defender and Event Grid give up long before.
 _REMEMBERED_FOR = timedelta(days=30)
 _MOST_REMEMBERED = 64
+# So long a claim that nobody ended keeps others from turning keys off: more than any lease, and then no longer.
+_PENDING_FOR = timedelta(minutes=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,12 @@ def _step(rotations: Sequence[Rotation], key: Secret | None, slot: str, cause: s
     if others:
         return Step(Turn.LATELY, max(others, key=lambda rotation: rotation.begun))
     return Step(Turn.REGENERATE, Rotation(cause, slot, key.fingerprint, now))
+
+
+def is_pending(rotations: Iterable[Rotation], now: datetime) -> bool:
+    """Whether keys are about to be regenerated. Turned off before that, they could not be listed any more, and the
+    old ones would open the account again as soon as keys are back."""
+    return any(not rotation.ended and now - rotation.begun < _PENDING_FOR for rotation in rotations)
 
 
 def with_claims(rotations: Iterable[Rotation], claims: Iterable[Rotation]) -> tuple[Rotation, ...]:

@@ -29,6 +29,8 @@ _ENVELOPE = frozenset(
 )
 # A queue message holds 64 KiB after base64 (learn.microsoft.com/azure/storage/queues/scalability-targets, 2026-11-23).
 _LARGEST = 48 * 1024
+# One character more than an ARM id can have: what is too long stays too long.
+_TOO_LONG_FOR_AN_ID = 2049
 
 
 class SignalKind(StrEnum):
@@ -172,27 +174,36 @@ def _fitting(event: JsonObject, wrap: Callable[[JsonObject], JsonObject]) -> str
 
 
 def _essence(event: JsonObject) -> JsonObject:
+    """What `_signal` reads of the event, decided as it decides. Every length here is a share of the largest message,
+    at twelve bytes for a letter."""
     data = as_object(event.get("data"))
+    kind = as_text(event.get(_kind_and_time(event)[0]))
+    if kind == SECRET_EXPOSED:
+        return _outside(event) | {"data": _exposed_essence(data)}
     if is_alert(data):
         return _outside(event) | {"data": essence(data)}
-    if SECRET_EXPOSED in {event.get("type"), event.get("eventType")}:
-        names = ("sha256", "foundAt", "resourceId")
-        # One character more than an id can have: what is too long stays too long.
-        return _outside(event) | {"data": {name: one_line(as_text(data.get(name)), 2049) for name in names}}
     claims = _claims(data)
-    names = ("operationName", "correlationId", "tenantId")
-    kept: JsonObject = {name: one_line(as_text(data.get(name))) for name in names}
-    kept["claims"] = {name: one_line(as_text(claims.get(name))) for name in (*_ACTORS, "ipaddr")}
+    kept: JsonObject = {"operationName": one_line(as_text(data.get("operationName")))}
+    kept |= {name: one_line(as_text(data.get(name)), 64) for name in ("correlationId", "tenantId")}
+    actors: JsonObject = {name: one_line(as_text(claims.get(name))) for name in _ACTORS}
+    kept["claims"] = actors | {"ipaddr": one_line(as_text(claims.get("ipaddr")), 64)}
     kept["httpRequest"] = {"clientIpAddress": one_line(as_text(at(data, "httpRequest.clientIpAddress")), 64)}
-    kind = "type" if "specversion" in event else "eventType"
-    named = _named(as_text(event.get(kind)), as_text(event.get("subject")), data)
-    # One character more than an id can have: what is too long stays too long.
-    return _outside(event) | {"subject": named[:2049], "data": kept}
+    named = _named(kind, as_text(event.get("subject")), data)
+    return _outside(event) | {"subject": named[:_TOO_LONG_FOR_AN_ID], "data": kept}
+
+
+def _exposed_essence(data: JsonObject) -> JsonObject:
+    """Hash and id are cut but not cleaned: what is none must not become one."""
+    return {
+        "sha256": as_text(data.get("sha256"))[:65],
+        "foundAt": one_line(as_text(data.get("foundAt")), 1024),
+        "resourceId": as_text(data.get("resourceId"))[:_TOO_LONG_FOR_AN_ID],
+    }
 
 
 def _outside(event: JsonObject) -> JsonObject:
     """The envelope without its subject, in the form that it came in."""
-    kind, time = ("type", "time") if "specversion" in event else ("eventType", "eventTime")
+    kind, time = _kind_and_time(event)
     envelope: JsonObject = {name: one_line(as_text(event.get(name)), 128) for name in ("id", time)}
     if "specversion" in event:
         envelope["specversion"] = "1.0"
@@ -303,11 +314,16 @@ def _exposed(event: JsonObject, envelope: _Envelope, data: JsonObject, received:
 
 
 def _envelope(event: JsonObject) -> _Envelope | None:
-    names = ("type", "time") if "specversion" in event else ("eventType", "eventTime")
-    kind, subject = as_text(event.get(names[0])), as_text(event.get("subject"))
+    kind_name, time_name = _kind_and_time(event)
+    kind, subject = as_text(event.get(kind_name)), as_text(event.get("subject"))
     if not kind:
         return None
-    return _Envelope(kind, subject, one_line(as_text(event.get("id")), 128), as_text(event.get(names[1])))
+    return _Envelope(kind, subject, one_line(as_text(event.get("id")), 128), as_text(event.get(time_name)))
+
+
+def _kind_and_time(event: JsonObject) -> tuple[str, str]:
+    """How the event's form names its type and its time."""
+    return ("type", "time") if "specversion" in event else ("eventType", "eventTime")
 
 
 def _claims(data: JsonObject) -> JsonObject:

@@ -1,6 +1,9 @@
 """What may leave: every method to every host with every permit."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from itertools import product
+from typing import Literal, get_args
 from urllib.parse import quote
 
 import pytest
@@ -9,9 +12,12 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from shared.azure.gate import Gate
-from shared.domain.arm_id import ArmId
+from shared.domain.act import Act, Command, ListKeys, ListQueryKeys, PublishKey, RegenerateKey
+from shared.domain.arm_id import ArmId, parse_arm_id
 from shared.domain.fix import Fix
 from shared.domain.mode import Mode
+from shared.domain.resource_types import RESOURCE_TYPES
+from shared.domain.vault import secret_name
 from tests.azure.making import TARGET, fix
 from tests.domain.making import arm_ids
 
@@ -86,7 +92,6 @@ def test_the_host_that_the_gate_reads_is_the_one_that_is_called(url: str) -> Non
     [
         "",
         "/",
-        f"{TARGET.path}/",
         f"{TARGET.path}/regenerateKey",
         f"{TARGET.path}/deployments/gpt",
         f"{TARGET.path}/../other",
@@ -116,6 +121,20 @@ def test_a_fix_goes_to_its_own_resource_only(path: str) -> None:
     assert GATE.refusal("PATCH", f"{ARM}{path}?api-version=2025-06-01", fix()) is not None
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        TARGET.path.upper(),
+        TARGET.path.lower(),
+        TARGET.path.replace("resourceGroups", "resourcegroups"),
+        TARGET.path.replace("Microsoft.CognitiveServices", "microsoft.cognitiveservices"),
+        f"{TARGET.path}/",
+    ],
+)
+def test_a_fix_may_go_to_its_resource_in_every_spelling_that_azure_takes_for_it(path: str) -> None:
+    assert GATE.refusal("PATCH", f"{ARM}{path}?api-version=2025-06-01", fix()) is None
+
+
 @settings(max_examples=20)
 @given(arm_ids)
 def test_a_fix_may_go_to_its_resource_as_our_client_spells_it(target: ArmId) -> None:
@@ -127,7 +146,7 @@ def test_a_fix_may_go_to_its_resource_as_our_client_spells_it(target: ArmId) -> 
 @given(arm_ids, arm_ids, st.sampled_from(METHODS[2:]))
 def test_a_fix_opens_nothing_else(target: ArmId, other: ArmId, method: str) -> None:
     url = f"{ARM}{quote(other.path)}"
-    is_own = other.path == target.path and method == "PATCH"
+    is_own = other.key == target.key and method == "PATCH"
     assert (GATE.refusal(method, url, fix(target)) is None) is is_own
 
 
@@ -135,3 +154,171 @@ def test_why_is_said() -> None:
     assert GATE.refusal("PATCH", HERE, None) == "a PATCH without a fix"
     assert GATE.refusal("PATCH", HERE, fix(mode=Mode.AUDIT)) == "a PATCH for a fix in mode audit"
     assert GATE.refusal("PUT", HERE, fix()) == "a PUT that is not the fix it carries"
+
+
+# From here on: acts. Each is the one request that it permits, spelt out by hand.
+
+GROUP = f"/subscriptions/{TARGET.subscription}/resourceGroups/rg-ai/providers"
+ACCOUNT = f"{GROUP}/Microsoft.CognitiveServices/accounts/aoai"
+SEARCH = f"{GROUP}/Microsoft.Search/searchServices/srch"
+STORAGE = f"{GROUP}/Microsoft.Storage/storageAccounts/stai"
+VAULT = "kv-keys.vault.azure.net"
+VAULT_GATE = Gate(frozenset(), VAULT)
+LISTS = {ACCOUNT: "listKeys", SEARCH: "listAdminKeys", STORAGE: "listKeys"}
+REGENERATES = {
+    ACCOUNT: {"Key1": "regenerateKey", "Key2": "regenerateKey"},
+    SEARCH: {"primary": "regenerateAdminKey/primary", "secondary": "regenerateAdminKey/secondary"},
+    STORAGE: {"key1": "regenerateKey", "key2": "regenerateKey"},
+}
+
+
+def command(method: Literal["PATCH", "POST"], suffix: str, path: str = ACCOUNT) -> Command:
+    """A command that needs one request of that method below the path."""
+    return Command(parse_arm_id(path), "2025-06-01", method, suffix, None, "does something", (), Mode.ENFORCE)
+
+
+def arm_acts() -> Iterator[tuple[Act, str, str]]:
+    """Every act of Azure Resource Manager, with its method and path."""
+    for path, action in LISTS.items():
+        target = parse_arm_id(path)
+        scheme = next(kind.keys for kind in RESOURCE_TYPES if kind.name == target.type)
+        assert scheme is not None
+        yield ListKeys(target, scheme, Mode.ENFORCE), "POST", f"{path}/{action}"
+        for slot, regenerate in REGENERATES[path].items():
+            yield RegenerateKey(target, scheme, slot, Mode.ENFORCE), "POST", f"{path}/{regenerate}"
+    yield ListQueryKeys(parse_arm_id(SEARCH), Mode.ENFORCE), "POST", f"{SEARCH}/listQueryKeys"
+    deployment = f"{ACCOUNT}/deployments/gpt"
+    yield command("PATCH", "", deployment), "PATCH", deployment
+    yield command("POST", "/pause", deployment), "POST", f"{deployment}/pause"
+    tags = "/providers/Microsoft.Resources/tags/default"
+    yield command("PATCH", tags), "PATCH", f"{ACCOUNT}{tags}"
+
+
+ARM_ACTS = tuple(arm_acts())
+PUBLISH = PublishKey(secret_name(TARGET), Mode.ENFORCE)
+ACTS: tuple[tuple[Act, str, str], ...] = (*ARM_ACTS, (PUBLISH, "PUT", f"/secrets/{PUBLISH.secret_name}"))
+every_act = pytest.mark.parametrize(
+    "act, method, path", [pytest.param(*each, id=f"{type(each[0]).__name__} {each[2][-40:]}") for each in ACTS]
+)
+
+
+def way(act: Act) -> tuple[Gate, str]:
+    """The gate that the act's client has, and the address behind it."""
+    return (VAULT_GATE, f"https://{VAULT}") if isinstance(act, PublishKey) else (GATE, ARM)
+
+
+def test_every_kind_of_act_is_here() -> None:
+    assert {type(act) for act, _, _ in ACTS} == set(get_args(Act.__value__))
+    with_keys = [kind for kind in RESOURCE_TYPES if kind.keys is not None]
+    assert {parse_arm_id(path).type for path in LISTS} == {kind.name for kind in with_keys}
+    slots = {parse_arm_id(path).type: {*found} for path, found in REGENERATES.items()}
+    assert slots == {kind.name: {*kind.keys.slots} for kind in with_keys if kind.keys is not None}
+
+
+@every_act
+def test_an_act_gets_through_as_its_own_request(act: Act, method: str, path: str) -> None:
+    gate, host = way(act)
+    assert gate.refusal(method, f"{host}{path}?api-version=2025-06-01", act) is None
+    assert gate.refusal(method, f"{host}{path.upper()}?api-version=2025-06-01", act) is None
+
+
+@every_act
+@pytest.mark.parametrize("mode", [Mode.AUDIT, Mode.OFF])
+def test_no_act_gets_through_in_another_mode(act: Act, method: str, path: str, mode: Mode) -> None:
+    gate, host = way(act)
+    assert gate.refusal(method, f"{host}{path}", replace(act, mode=mode)) is not None
+
+
+@every_act
+@pytest.mark.parametrize("other", METHODS[2:])
+def test_an_act_gets_through_by_its_own_method_only(act: Act, method: str, path: str, other: str) -> None:
+    gate, host = way(act)
+    assert (gate.refusal(other, f"{host}{path}", act) is None) is (other == method)
+
+
+@every_act
+def test_an_act_gets_through_as_no_other_act(act: Act, method: str, path: str) -> None:
+    gate, host = way(act)
+    for _, other_method, other_path in ACTS:
+        is_own = (other_method, other_path) == (method, path)
+        assert (gate.refusal(other_method, f"{host}{other_path}", act) is None) is is_own
+
+
+@every_act
+def test_an_act_reaches_nothing_beside_its_path(act: Act, method: str, path: str) -> None:
+    gate, host = way(act)
+    parent, _, last = path.rpartition("/")
+    for near in (
+        "",
+        "/",
+        parent,
+        f"{path}/x",
+        f"{path}2",
+        f"{path}%20",
+        f"{path}%2F",
+        f"{path};x",
+        f"{path}/../{last}",
+        f"{parent}/./{last}",
+        f"{parent}//{last}",
+        f"{parent}%2F{last}",
+        f"{parent}%252F{last}",
+        f"{parent}\\{last}",
+        f"/{path}",
+        f"{ACCOUNT}{path}",
+    ):
+        assert gate.refusal(method, f"{host}{near}", act) is not None, near
+
+
+@every_act
+@pytest.mark.parametrize(
+    "host",
+    [
+        f"https://{VAULT}:8443",
+        f"https://{VAULT}.evil.example",
+        f"https://evil.example/{VAULT}",
+        f"https://user@{VAULT}",
+        f"https://{VAULT}@evil.example",
+        "https://other.vault.azure.net",
+        f"{ARM}.evil.example",
+        f"{ARM}:8443",
+        f"{ARM}@evil.example",
+        "",
+    ],
+)
+def test_an_act_goes_to_its_own_host_only(act: Act, method: str, path: str, host: str) -> None:
+    gate, _ = way(act)
+    assert gate.refusal(method, f"{host}{path}", act) is not None
+
+
+def test_a_key_is_published_at_the_vault_and_nowhere_else() -> None:
+    path = f"/secrets/{PUBLISH.secret_name}"
+    assert VAULT_GATE.refusal("PUT", f"https://{VAULT}{path}", PUBLISH) is None
+    assert VAULT_GATE.refusal("PUT", f"{ARM}{path}", PUBLISH) is not None
+    assert GATE.refusal("PUT", f"https://{VAULT}{path}", PUBLISH) is not None
+    assert (
+        VAULT_GATE.refusal("PUT", f"https://{VAULT}/secrets/{secret_name(parse_arm_id(SEARCH))}", PUBLISH) is not None
+    )
+
+
+@pytest.mark.parametrize("method", METHODS[2:])
+def test_the_vault_takes_nothing_without_an_act(method: str) -> None:
+    assert VAULT_GATE.refusal(method, f"https://{VAULT}/secrets/{PUBLISH.secret_name}", None) is not None
+
+
+@every_act
+def test_no_fix_stands_for_an_act(act: Act, method: str, path: str) -> None:
+    gate, host = way(act)
+    assert gate.refusal(method, f"{host}{path}", fix()) is not None
+
+
+@settings(max_examples=40)
+@given(st.sampled_from(ARM_ACTS), st.text("aK1/.%2F\\;?#@: \u2100", max_size=8))
+def test_whatever_stands_behind_an_act_s_path_is_another_request(act: tuple[Act, str, str], rest: str) -> None:
+    permit, method, path = act
+    url = f"{ARM}{path}{rest}"
+    try:
+        called = URL(url)
+        told = GATE.refusal(method, url, permit)
+    except ValueError:
+        return  # no address at all, as above
+    assert told is not None or called.path.rstrip("/").lower() == path.lower()

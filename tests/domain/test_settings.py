@@ -37,6 +37,8 @@ SAMPLES: Mapping[str, tuple[str, object]] = {
     "allow_lists": ("off", False),
     "exemption_tags": ("On", True),
     "min_ipv4_prefix": ("16", 16),
+    "allow_list_keys": ("yes", True),
+    "key_vault_uri": ("https://kv-keys.vault.azure.net/", "https://kv-keys.vault.azure.net"),
     "own_resources": ("stairlock, KV-airlock,,", frozenset({"stairlock", "kv-airlock"})),
     "arm_endpoint": ("https://management.usgovcloudapi.net/", "https://management.usgovcloudapi.net"),
     "client_id": ("client-1", "client-1"),
@@ -46,6 +48,10 @@ SAMPLES: Mapping[str, tuple[str, object]] = {
     ),
     "logs_rule": ("dcr-1", "dcr-1"),
     "logs_stream": ("Custom-Other_CL", "Custom-Other_CL"),
+    "alerts_topic": (
+        "https://alerts.westeurope-1.eventgrid.azure.net/api/events",
+        "https://alerts.westeurope-1.eventgrid.azure.net/api/events",
+    ),
     "notify_topic": (
         "https://contoso.westeurope-1.eventgrid.azure.net/api/events",
         "https://contoso.westeurope-1.eventgrid.azure.net/api/events",
@@ -176,16 +182,21 @@ def test_every_unknown_name_is_told_with_a_valid_one(name: str) -> None:
         ("min_ipv4_prefix", ["", "0", "33", "/8"]),
         ("allow_isolation", ["", "maybe", "2", "truee"]),
         ("allow_lists", ["", "none"]),
+        ("allow_list_keys", ["", "all"]),
         ("exemption_tags", ["", "enabled"]),
         (
             "arm_endpoint",
             ["", "http://management.azure.com", "management.azure.com", "https://a b", "https://a?x", "https://a#x"],
         ),
         ("logs_endpoint", ["", "http://dce", "https://"]),
+        ("key_vault_uri", ["http://kv", "kv.vault.azure.net", "https://", "https://kv/?api-version=x", "https://u@kv"]),
+        ("alerts_topic", ["http://contoso", "contoso.eventgrid.azure.net", "https://contoso/api/events?sig=x"]),
         ("notify_topic", ["http://contoso", "contoso.eventgrid.azure.net", "https://contoso/api/events?sig=x"]),
         ("arm_endpoint", ["https://", "https:///", "https://a\nb", "https://user@a", "https://a\x00b"]),
         ("enforce_tls", ["", "on", "true"]),
         ("enforce_tls_storage", ["", "yes"]),
+        ("rotate_exposed_keys", ["", "on", "true"]),
+        ("rotate_exposed_keys_search", ["", "yes"]),
     ],
 )
 def test_values_that_are_not_understood(option: str, texts_: list[str]) -> None:
@@ -196,9 +207,10 @@ def test_values_that_are_not_understood(option: str, texts_: list[str]) -> None:
         assert len(settings.problems[0]) < 200
 
 
-def test_an_empty_topic_is_none() -> None:
+@pytest.mark.parametrize("option", ["key_vault_uri", "alerts_topic", "notify_topic"])
+def test_an_empty_topic_or_vault_is_none(option: str) -> None:
     """A template sets what it has no value for to nothing."""
-    assert read_settings({"AIRLOCK_NOTIFY_TOPIC": " "}, CATALOG) == Settings()
+    assert read_settings({named(option): " "}, CATALOG) == Settings()
 
 
 def test_problems_are_told_together_and_in_order() -> None:

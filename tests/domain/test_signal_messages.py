@@ -10,11 +10,15 @@ from hypothesis import strategies as st
 
 from shared.domain.arm_id import ArmId, parse_arm_id
 from shared.domain.body import Json, JsonObject, as_object
-from shared.domain.signal import Signal, Unreadable, about, fit, parse_message, put_back
+from shared.domain.exposure import SECRET_EXPOSED
+from shared.domain.secret import digest
+from shared.domain.signal import Signal, SignalKind, Unreadable, about, fit, parse_message, put_back
 from tests.domain.events import (
+    CLOUD_EVENT,
     EVENT,
     EVENTS,
     KIB_48,
+    LONG,
     OBJECT_ID,
     UPN,
     changed,
@@ -24,8 +28,47 @@ from tests.domain.events import (
     told,
     with_data,
 )
-from tests.domain.making import NOW, TARGET, arm_ids, moments
+from tests.domain.making import NOW, SUBSCRIPTION, TARGET, arm_ids, moments
+from tests.domain.test_alert import FORMS, same_alert
+from tests.hostile import NASTY, anything, places, put
 from tests.remediations.bodies import account
+
+LETTERS = ("x", "\x00", '"', "é", "\U0001d538")
+EXPOSURE: JsonObject = {
+    "sha256": digest("a key"),
+    "foundAt": "contoso/app config.py:3",
+    "resourceId": TARGET.path,
+}
+EXPOSED = changed(CLOUD_EVENT, type=SECRET_EXPOSED, data=EXPOSURE)
+EXPOSED_EVENTS = (EXPOSED, changed(EVENT, eventType=SECRET_EXPOSED, data=EXPOSURE))
+
+
+def padded(event: JsonObject, letter: str = "x") -> JsonObject:
+    """The event, too large for a message."""
+    return changed(event, data=as_object(event["data"]) | {"padding": letter * KIB_48})
+
+
+def cut_and_whole(event: JsonObject) -> tuple[Signal | Unreadable, Signal | Unreadable]:
+    """What is read of a large event that was cut to a message, and what of the event itself."""
+    message = fit(event)
+    assert len(message.encode()) <= KIB_48
+    return parse_message(message, NOW), parse_message(json.dumps(event), NOW)
+
+
+def assert_as_unreadable(cut: Signal | Unreadable, whole: Signal | Unreadable) -> None:
+    assert isinstance(cut, Unreadable)
+    assert isinstance(whole, Unreadable)
+    assert (cut.code, cut.id, cut.subscription) == (whole.code, whole.id, whole.subscription)
+
+
+@st.composite
+def hostile(draw: st.DrawFn, events: list[JsonObject]) -> JsonObject:
+    """One of the events with up to four of its values overwritten."""
+    event = draw(st.sampled_from(events))
+    changes = st.tuples(st.sampled_from(list(places(event))), anything | st.sampled_from(list(LONG)))
+    for place, value in draw(st.lists(changes, max_size=4)):
+        event = as_object(put(event, place, value))
+    return as_object(spelt_out(event))
 
 
 @pytest.mark.parametrize("event", EVENTS)
@@ -124,22 +167,136 @@ def test_an_event_that_fits_is_not_touched(event: JsonObject) -> None:
     assert json.loads(fit(event)) == event
 
 
-@given(hostile_events(), st.sampled_from(["x", "\x00", '"', "é", "\U0001d538"]))
+@given(hostile_events(), st.sampled_from(LETTERS))
 @example(changed(EVENT, id="<long, wide>", topic="<long, wide>", data={"operationName": "<long, wide>"}), "x")
+@example(changed(CLOUD_EVENT, type=[]), "x")
+@example(changed(EVENT, type={}), "x")
 def test_a_large_event_is_cut_and_says_the_same(event: JsonObject, letter: str) -> None:
     event = as_object(spelt_out(event))
     data = as_object(event.get("data"))
-    large = changed(event, data=changed(data, authorization=letter * KIB_48))
-    message = fit(large)
-    assert len(message.encode()) <= KIB_48
-    cut, whole = parse_message(message, NOW), parse_message(json.dumps(large), NOW)
+    cut, whole = cut_and_whole(changed(event, data=changed(data, authorization=letter * KIB_48)))
     if isinstance(whole, Signal):
         assert isinstance(cut, Signal)
         assert told(cut) == told(whole)
-    elif isinstance(cut, Unreadable):
-        assert (cut.code, cut.id, cut.subscription) == (whole.code, whole.id, whole.subscription)
     else:
-        pytest.fail("it became readable")
+        assert_as_unreadable(cut, whole)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("event", [EVENT, CLOUD_EVENT])
+@pytest.mark.parametrize("letter", LETTERS)
+def test_a_large_alert_is_cut_to_the_same_alert(form: str, event: JsonObject, letter: str) -> None:
+    assert_same_alert(padded(changed(event, data=FORMS[form]), letter))
+
+
+@given(hostile([changed(event, data=form) for event in (EVENT, CLOUD_EVENT) for form in FORMS.values()]))
+def test_a_large_hostile_alert_is_cut_to_the_same_alert(event: JsonObject) -> None:
+    if isinstance(event.get("data"), dict):
+        assert_same_alert(padded(event))
+
+
+def assert_same_alert(event: JsonObject) -> None:
+    """Asserts that the event is no other reason to look for having been cut, also once it is put back."""
+    cut, whole = cut_and_whole(event)
+    if isinstance(whole, Unreadable):
+        assert_as_unreadable(cut, whole)
+        return
+    assert isinstance(cut, Signal)
+    again = parse_message(put_back(whole), NOW)
+    assert isinstance(again, Signal)
+    for found in (cut, again):
+        kept = ("kind", "id", "cause", "time", "target", "operation", "failed", "exposure")
+        assert [getattr(found, name) for name in kept] == [getattr(whole, name) for name in kept]
+        assert (found.alert is None) == (whole.alert is None)
+        if found.alert is not None and whole.alert is not None:
+            assert same_alert(whole.alert, found.alert)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_no_resource_of_an_honest_alert_is_lost(form: str) -> None:
+    cut, whole = cut_and_whole(padded(changed(CLOUD_EVENT, data=FORMS[form])))
+    assert isinstance(cut, Signal)
+    assert isinstance(whole, Signal)
+    assert cut.kind is SignalKind.DEFENDER_ALERT
+    assert cut.alert is not None
+    assert whole.alert is not None
+    assert cut.alert.resources == whole.alert.resources
+
+
+@pytest.mark.parametrize("event", EXPOSED_EVENTS)
+@pytest.mark.parametrize("letter", LETTERS)
+def test_a_large_exposure_is_cut_to_the_same_exposure(event: JsonObject, letter: str) -> None:
+    cut, whole = cut_and_whole(padded(event, letter))
+    assert isinstance(cut, Signal)
+    assert isinstance(whole, Signal)
+    assert whole.exposure is not None
+    assert (whole.exposure.sha256, whole.exposure.resource) == (EXPOSURE["sha256"], TARGET)
+    assert told(cut) == told(whole)
+
+
+@given(hostile([*EXPOSED_EVENTS]))
+@example(changed(EXPOSED, data=EXPOSURE | {"sha256": digest("a key") + "0" * KIB_48}))
+@example(changed(EXPOSED, data=EXPOSURE | {"sha256": digest("a key") + "\x00"}))
+@example(changed(EXPOSED, data=EXPOSURE | {"resourceId": TARGET.path + "\x00x"}))
+@example(changed(EXPOSED, data=EXPOSURE | {"resourceId": TARGET.path + "/x/y" * 1_000}))
+def test_a_large_hostile_exposure_is_cut_to_the_same_exposure(event: JsonObject) -> None:
+    if not isinstance(event.get("data"), dict):
+        return
+    cut, whole = cut_and_whole(padded(event))
+    if isinstance(whole, Signal):
+        assert isinstance(cut, Signal)
+        assert told(cut) == told(whole)
+    else:
+        assert_as_unreadable(cut, whole)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_what_is_told_of_as_an_exposure_is_one_although_it_looks_like_an_alert(form: str) -> None:
+    cut, whole = cut_and_whole(padded(changed(EXPOSED, data=FORMS[form] | EXPOSURE)))
+    assert isinstance(cut, Signal)
+    assert isinstance(whole, Signal)
+    assert cut.kind is whole.kind is SignalKind.SECRET_EXPOSED
+    assert told(cut) == told(whole)
+
+
+@pytest.mark.parametrize("other", [SECRET_EXPOSED, *NASTY])
+@pytest.mark.parametrize("event, name", [(EVENT, "type"), (CLOUD_EVENT, "eventType")])
+def test_only_the_type_of_its_own_form_counts(event: JsonObject, name: str, other: Json) -> None:
+    cut, whole = cut_and_whole(padded(changed(event, **{name: other})))
+    assert isinstance(cut, Signal)
+    assert isinstance(whole, Signal)
+    assert cut.kind is SignalKind.RESOURCE_CHANGE
+    assert told(cut) == told(whole)
+
+
+# As wide as a letter can be in JSON, and still one that a resource's name can have.
+WIDE = "\U0001d538" * 9_000
+WIDE_ID = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{WIDE[:230]}/providers/A.B" + f"/{WIDE[:240]}" * 6
+WIDE_DATA: JsonObject = {
+    **dict.fromkeys(("operationName", "correlationId", "tenantId", "foundAt", "sha256", "resourceId"), WIDE),
+    "claims": dict.fromkeys((UPN, OBJECT_ID, "appid", "ipaddr"), WIDE),
+    "httpRequest": {"clientIpAddress": WIDE},
+}
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        changed(EVENT, id=WIDE, eventTime=WIDE, topic=WIDE, subject=WIDE_ID, data=WIDE_DATA),
+        changed(EVENT, id=WIDE, eventTime=WIDE, topic=WIDE, subject=WIDE, data=WIDE_DATA),
+        changed(EVENT, eventType=WIDE, id=WIDE, eventTime=WIDE, topic=WIDE, subject=WIDE, data=WIDE_DATA),
+        changed(EXPOSED, id=WIDE, time=WIDE, subject=WIDE, data=WIDE_DATA),
+        changed(EXPOSED, id=WIDE, time=WIDE, data=WIDE_DATA | {"sha256": digest("a key"), "resourceId": WIDE_ID}),
+        changed(CLOUD_EVENT, id=WIDE, time=WIDE, subject=WIDE, data=FORMS["arm"] | {"x": WIDE}),
+    ],
+)
+def test_an_event_fits_however_wide_all_of_it_is(event: JsonObject) -> None:
+    assert len(json.dumps(event)) > KIB_48
+    assert len(fit(event).encode()) <= KIB_48
+    found = parse_message(json.dumps(event), NOW)
+    if isinstance(found, Signal):
+        again = put_back(replace(found, attempt=9_999, recalled=True), WIDE[:64], due=NOW)
+        assert len(again.encode()) <= KIB_48
 
 
 def test_an_id_too_long_to_be_one_is_not_cut_to_another() -> None:

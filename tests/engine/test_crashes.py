@@ -1,0 +1,147 @@
+"""Promise 3 under load: many deliveries of one cause, four workers on one ledger, and all of them dying anywhere."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+
+import pytest
+
+from local.faults import Fault
+from shared.domain.record import GENESIS
+from tests.engine.alerts import alert, exposed, told
+from tests.engine.azurite_ledger import Commits, over
+from tests.engine.running import Body, Running, account, airlock, assert_chained
+from tests.local.azurite import Azurite
+
+WORKERS = 4
+# Longer than any test: what hangs until its worker is killed is never carried out afterwards.
+FOR_EVER = 600.0
+PATIENCE = 90.0
+PRE_APPROVED = {"airlock-containment": "auto"}
+
+
+def death(service: str, method: str, path: str, skip: int = 0, *, after: bool) -> Fault:
+    """The place where a worker dies: before a request was carried out, or before it heard of it."""
+    return Fault(
+        kind="hang",
+        service=service,
+        method=method,
+        path_contains=path,
+        skip=skip,
+        seconds=FOR_EVER,
+        after_effect=after,
+    )
+
+
+async def wait_for(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while not condition():  # noqa: ASYNC110 - what is waited for happens in another process
+            await asyncio.sleep(0.05)
+
+
+async def kill_all(running: Running, workers: int = WORKERS) -> None:
+    for index in range(workers):
+        await running.azure.host.kill_worker(index)
+
+
+async def deliver(running: Running, events: Sequence[Body]) -> None:
+    """Gives Event Grid all the deliveries at once."""
+    await asyncio.gather(*(running.azure.publish_alert(event) for event in events))
+
+
+async def end(running: Running, bodies: Iterable[Body]) -> None:
+    """Lets everything come to its end, with the timer for what no message brings back; then each key must have been
+    regenerated exactly once, with one record each, in unbroken chains."""
+    bodies = tuple(bodies)
+    await running.finish()
+    async with asyncio.timeout(PATIENCE):
+        while not (is_whole(running) and all(len(fixed(running, body)) == 2 for body in bodies)):
+            await running.azure.host.run_timer("settle")
+            await running.finish()
+            await asyncio.sleep(1)  # the timer's own pace is a minute
+    counted = running.azure.arm.regenerations
+    assert counted == {(str(body["id"]).lower(), slot): 1 for body in bodies for slot in ("key1", "key2")}
+    for body in bodies:
+        assert fixed(running, body) == ["keys.Key1", "keys.Key2"]
+    assert_chained(running.azure.logs.rows)
+
+
+def is_whole(running: Running) -> bool:
+    """Whether every row that another one follows has been sent."""
+    known = {str(row["Digest"]) for row in running.azure.logs.rows} | {GENESIS}
+    return all(str(row["PreviousDigest"]) in known for row in running.azure.logs.rows)
+
+
+def fixed(running: Running, body: Body) -> list[str]:
+    """The keys that a record says to be regenerated."""
+    rows = [row for row in running.records(body) if row.get("Ref") == "AIR-101" and row["Outcome"] == "Fixed"]
+    return sorted(str(row["Changes"][0]["path"]) for row in rows)
+
+
+def findings(running: Running, body: Body, count: int) -> list[Body]:
+    """So many deliveries of one finding, each with an id of its own."""
+    event = exposed(running.azure.key_of(body["id"], "key1"), body)
+    return [event | {"id": f"leak-{body['name']}-{number}"} for number in range(count)]
+
+
+async def test_every_worker_dies_at_every_boundary_at_once(emulator: Azurite) -> None:
+    """One account for each boundary of the acts; all wait there when the workers are killed."""
+    deaths: list[Fault] = []
+    commits = Commits()
+    bodies: list[Body] = []
+
+    def new() -> Body:
+        bodies.append(account(f"oai-{len(bodies):02}"))
+        return bodies[-1]
+
+    for after in (False, True):
+        for number in range(5):
+            commits.hangs[str(new()["id"]).lower()] = (number, after)
+        for path, skip, method in (
+            ("listKeys", 1, "POST"),
+            ("regenerateKey", 0, "POST"),
+            ("regenerateKey", 1, "POST"),
+            ("providers/Microsoft.Resources/tags/default", 0, "PATCH"),
+        ):
+            deaths.append(death("arm", method, f"{new()['name']}/{path}", skip, after=after))
+        deaths.append(death("arm", "PATCH", str(new()["name"]), skip=1, after=after))
+    async with airlock(bodies, *deaths, workers=WORKERS, local=over(emulator, commits)) as running:
+        await deliver(running, [event for body in bodies for event in findings(running, body, 2)])
+        await wait_for(lambda: running.faults.done["hang"] == len(deaths) and commits.hung == commits.hangs.keys())
+        await kill_all(running)
+        await end(running, bodies)
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize(
+    "where",
+    # The vault's first answer is the challenge; the log's first rows are of the finding's own record.
+    [("vault", "PUT", "/secrets/", 1), ("logs", "POST", "dataCollectionRules", 0)],
+    ids=["publish", "log"],
+)
+async def test_the_worker_dies_at_the_vault_or_the_log(
+    where: tuple[str, str, str, int],
+    after: bool,  # noqa: FBT001 - one of the axes
+    emulator: Azurite,
+) -> None:
+    body = account()
+    place = death(*where, after=after)
+    async with airlock([body], place, vault=True, local=over(emulator)) as running:
+        await deliver(running, findings(running, body, 4))
+        await wait_for(lambda: running.faults.done["hang"] == 1)
+        await kill_all(running, 1)
+        await end(running, [body])
+
+
+async def test_a_hundred_deliveries_of_one_alert_and_workers_that_die_again_and_again(emulator: Azurite) -> None:
+    body = account(customSubDomainName=None)
+    body["tags"] = PRE_APPROVED
+    report = alert(body)
+    places = [death("arm", "POST", "regenerateKey", after=False), death("arm", "POST", "regenerateKey", after=True)]
+    async with airlock([body], *places, workers=WORKERS, local=over(emulator)) as running:
+        running.azure.report_alert(report)
+        await deliver(running, [told(report, f"alert-{number}") for number in range(100)])
+        for _ in places:
+            await wait_for(lambda: running.faults.done["hang"] > 0)
+            running.faults.done.clear()
+            await kill_all(running)
+        await end(running, [body])
