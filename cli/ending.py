@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from cli import output
 from cli.files import resources_to_judge
-from cli.incidents import CONFIRMED, Told, broken_keys, is_of_incident, judge_incidents, time_taken
+from cli.incidents import Told, broken_keys, judge_incidents, time_taken
 from cli.promised import left_open
 from cli.rehearsal import Played
 from shared.domain.body import Json, JsonObject, as_text
@@ -20,7 +20,7 @@ from shared.domain.remediation import Severity
 from shared.domain.resource import Resource
 from shared.domain.resource_types import judged_ancestor, known_type
 from shared.domain.settings import Settings
-from shared.domain.signal import Signal, parse_message
+from shared.domain.signal import Signal, SignalKind, parse_message
 
 _BAD = {Outcome.FAILED.value, Outcome.FIX_UNVERIFIED.value, Outcome.UNCONFIRMED.value, "DeadLettered"}
 _NOTABLE = {Severity.MEDIUM.value, Severity.HIGH.value, Severity.CRITICAL.value}
@@ -68,11 +68,13 @@ def judge(played: Played, settings: Settings, catalogue: Catalogue) -> Verdict:
 
 
 def _named(events: Iterable[JsonObject]) -> dict[str, str]:
-    """The judged resources that the events name: id by key, in the order of their first event."""
+    """The judged resources that events of a change name: id by key, in the order of their first event."""
     named: dict[str, str] = {}
     for event in events:
         signal = parse_message(json.dumps(event), datetime.now(UTC))
-        target = judged_ancestor(signal.target) if isinstance(signal, Signal) and signal.target else None
+        if not isinstance(signal, Signal) or signal.kind is not SignalKind.RESOURCE_CHANGE:
+            continue
+        target = judged_ancestor(signal.target) if signal.target else None
         if target is not None and known_type(target.type) is not None:
             named.setdefault(target.key, target.path)
     return named
@@ -118,13 +120,14 @@ def _untold(played: Played) -> int:
 
 
 def _summary(played: Played, verdict: Verdict, settings: Settings, resources: int) -> JsonObject:
-    times = sorted(_times_to_fix(played))
+    drift = _of_drift(played, verdict.incidents)
+    times = sorted(took for row in drift if (took := time_to_fix(row, played.given)) is not None)
     records: dict[str, Json] = dict(sorted(_outcomes(played).items()))
     return {
         "mode": settings.mode.value,
         "resources": resources,
         "events": len(played.events),
-        "drifted": len({row.get("ResourceId") for row in _of_drift(played)}),
+        "drifted": len({row.get("ResourceId") for row in drift}),
         "incidents": [told.summary(played.given) for told in verdict.incidents],
         "records": records,
         "repeated": played.repeated,
@@ -146,22 +149,10 @@ def time_to_fix(row: Mapping[str, Json], given: Mapping[str, datetime]) -> int |
     return time_taken(row, given) if row.get("Outcome") == Outcome.FIXED.value else None
 
 
-def _of_drift(played: Played) -> Iterable[JsonObject]:
-    """The records of findings that a look brought, and no incident: its acts and its stricter baseline are no drift."""
-    answered = {_place(row) for row in played.rows if row.get("ReasonCode") == CONFIRMED}
-    for row in played.rows:
-        if row.get("Rule") and not (is_of_incident(row) and _place(row) in answered):
-            yield row
-
-
-def _place(row: JsonObject) -> tuple[Json, Json]:
-    return row.get("ResourceId"), row.get("SignalId")
-
-
-def _times_to_fix(played: Played) -> Iterable[int]:
-    for row in _of_drift(played):
-        if (took := time_to_fix(row, played.given)) is not None:
-            yield took
+def _of_drift(played: Played, incidents: Iterable[Told]) -> list[JsonObject]:
+    """The records of findings, without what an alert or an exposed key asked for: that is no drift."""
+    asked = {row.get("RecordId") for told in incidents for row in told.rows if row.get("Remediation") in told.asks}
+    return [row for row in played.rows if row.get("Rule") and row.get("RecordId") not in asked]
 
 
 def _percentile(ordered: Sequence[int], part: float) -> int | None:

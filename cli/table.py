@@ -30,7 +30,8 @@ _STYLES = {
 }
 _SPEAK_FOR_THEMSELVES = {Outcome.FIXED, Outcome.COMPLIANT}
 _WITHOUT_CHANGES = {Outcome.IGNORED: "not acted upon", Outcome.COMPLIANT: "looked at as after any change"}
-_NAME, _NARROWEST, _TIME = 17, 20, 7
+_WAITS = "Airlock asks for half an hour and ignores it then, which the rehearsal does not wait for"
+_NAME, _NARROWEST = 17, 20
 
 type _Line = tuple[Text, Text, Text, Text]
 
@@ -55,7 +56,7 @@ def report(verdict: Verdict, played: Played, console: Console) -> RenderableType
         *folded(Text(_figures(verdict.summary), style="bold"), console),
         *(line for problem in broken for line in folded(Text(f"Not as promised: {problem}", style="red"), console)),
     ]
-    return Group(table, *incidents, *below)
+    return Group(*([table] if verdict.endings else []), *incidents, *below)
 
 
 def _table(*titles: str) -> Table:
@@ -74,13 +75,13 @@ def _incidents(verdict: Verdict, played: Played, notes: dict[str, int], console:
     drift = (row for ending in verdict.endings for row in ending.rows if row.get("Rule") and not is_of_incident(row))
     repeats = set(map(_finding, drift))
     lines = [(told, list(_answers(told, repeats, played, notes))) for told in verdict.incidents]
-    widest = max((len(line[2]) for _, answers in lines for line in answers), default=0)
+    done, time = (max((len(line[cell]) for _, answers in lines for line in answers), default=0) for cell in (2, 3))
     for told, answers in lines:
         yield Text()
         yield from folded(Text(output.printable(told.title), style="bold"), console)
         table = _table()
         # Equal columns for all incidents, so that they read as one table.
-        widths = (_NAME, max(console.width - _NAME - widest - _TIME - 3, _NARROWEST), widest, _TIME)
+        widths = (_NAME, max(console.width - _NAME - done - time - 3, _NARROWEST), done, time)
         for column, width in zip(table.columns, widths, strict=True):
             column.width = width
         for line in answers:
@@ -88,13 +89,10 @@ def _incidents(verdict: Verdict, played: Played, notes: dict[str, int], console:
         yield table
 
 
-def _answers(
-    told: Told, repeats: set[tuple[str, ...]], played: Played, notes: dict[str, int]
-) -> Iterator[_Line]:
+def _answers(told: Told, repeats: set[tuple[str, ...]], played: Played, notes: dict[str, int]) -> Iterator[_Line]:
     """The lines of one incident. Drift that it does not ask about, and that the table of drift shows, is left out."""
     if told.waits:
-        text = "Defender does not know it; Airlock would ask again for half an hour"
-        yield Text(), Text(text), Text("Waiting", style="yellow"), Text()
+        yield Text(), Text("Defender does not know it"), _noted(Text("Waiting", style="yellow"), _WAITS, notes), Text()
     shown = ""
     for row in told.rows:
         if _finding(row) in repeats and row.get("Remediation") not in told.asks:
@@ -175,7 +173,11 @@ def _done(row: JsonObject, outcome: Outcome, notes: dict[str, int]) -> Text:
     if outcome in _SPEAK_FOR_THEMSELVES:
         return text
     reason = as_text(row.get("Reason")).replace(as_text(row.get("ResourceId")), "the resource")
-    return text.append(f" [{notes.setdefault(output.printable(reason), len(notes) + 1)}]", style="dim")
+    return _noted(text, output.printable(reason), notes)
+
+
+def _noted(text: Text, reason: str, notes: dict[str, int]) -> Text:
+    return text.append(f" [{notes.setdefault(reason, len(notes) + 1)}]", style="dim")
 
 
 def _note(number: int, reason: str, console: Console) -> Iterator[Text]:

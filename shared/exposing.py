@@ -80,7 +80,8 @@ async def _owner(search: _Search) -> ArmId | Cause:
     """The account that the key opens, its lease taken; or why nobody knows it."""
     told = "nobody told which resource the key opens"
     if (named := _named(search)) is not None:
-        problem = await _problem(named, None, search)
+        body = await _read(named, search)
+        problem = body if isinstance(body, str) else await _problem(named, body, search, alone=True)
         if problem is None:
             return named.id
         told = f"of the resource that it is said to open, {problem}"
@@ -108,22 +109,37 @@ async def _all(search: _Search) -> AsyncIterator[tuple[_Candidate, JsonObject]]:
             yield _Candidate(kind, target), body
 
 
-async def _problem(candidate: _Candidate, body: JsonObject | None, search: _Search) -> str | None:
-    """Why the exposed key is none of the account's; None, with its lease taken, if it is one, or was until this very
-    cause had it regenerated. `body` is the account as a list showed it; None where nobody looked."""
+async def _read(named: _Candidate, search: _Search) -> JsonObject | str:
+    """The account as it is, or why nobody can tell."""
+    try:
+        body = await search.world.arm.read(named.id, named.type.api_version)
+    except Refused as refused:
+        return f"nothing can be read: {refused.cause.text}"
+    return body if body is not None else "there is none"
+
+
+async def _problem(candidate: _Candidate, body: JsonObject, search: _Search, *, alone: bool = False) -> str | None:
+    """Why the exposed key is none of the account's; None, with the claim made, if it is one, or was until this very
+    cause had it regenerated.
+
+    `alone` keeps others off while the keys are listed, which is too much to ask of every account of a search.
+    """
     ledger = search.world.ledger
     async for attempt in patience(_PATIENCE):
         with attempt:
             entry = await ledger.open(candidate.id.key)
             if any(rotation.cause == search.exposure.cause for rotation in entry.rotations):
                 return None
-            if body is not None and not _may_hold(candidate, body, entry):
-                return "it is out of scope, or its keys are off"
+            if not _may_hold(candidate, body, entry):
+                return "it is out of scope, or its keys are off and open nothing"
+            entry = await hold(entry, search.ticket, search.world) if alone else entry
             keys = await _keys(candidate, search)
-            if isinstance(keys, str) or not _opens(keys, search.exposure):
-                return keys if isinstance(keys, str) else "the keys are others"
-            await _claim(candidate, entry, keys, search)
-            return None
+            if isinstance(keys, Mapping) and _opens(keys, search.exposure):
+                await _claim(candidate, entry, keys, search)
+                return None
+            if alone:
+                await ledger.commit(entry.release())
+            return keys if isinstance(keys, str) else "the keys are others"
     return "it could not be looked at"
 
 

@@ -4,8 +4,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from tenacity import AsyncRetrying, RetryError, retry_if_result, stop_after_delay, wait_exponential
-
 from shared.domain.body import JsonObject
 from shared.domain.decision import Decision, Verdict
 from shared.domain.drafting import applied, changed, finished, refused, shows_fix
@@ -15,9 +13,7 @@ from shared.domain.ledger import Entry, Intention
 from shared.domain.ports import Arm, Ledger, Receipt
 from shared.domain.record import Record, Row
 from shared.domain.resource import Resource
-
-# How long reads may go on showing the state before the write until the fix counts as unverified.
-_STALE_READS = timedelta(seconds=8)
+from shared.verifying import read_until
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,15 +147,7 @@ async def _verify(bench: Workbench, resource: Resource, taken: Sequence[Record])
         settled = replace(resource, body=body).is_settled
         return not settled or not all(shows_fix(record, body) for record in taken)
 
-    patience = AsyncRetrying(
-        retry=retry_if_result(is_behind),
-        wait=wait_exponential(multiplier=0.25, max=2),
-        stop=stop_after_delay(_STALE_READS),
-    )
-    try:
-        return await patience(look)
-    except RetryError as spent:
-        last: JsonObject | None = spent.last_attempt.result()
+    last = await read_until(look, is_behind)
     if last is not None and not replace(resource, body=last).is_settled:
         raise TryAgain(Cause("arm.mid-update", "the provider is still at the fix"))
     return last

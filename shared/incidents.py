@@ -2,10 +2,11 @@
 
 from collections.abc import AsyncIterator, Iterable
 
-from shared.domain.arm_id import ArmId, parse_arm_id
-from shared.domain.body import JsonObject, as_text
+from shared.domain.arm_id import ArmId
+from shared.domain.body import JsonObject
 from shared.domain.failure import Refused
 from shared.domain.incident import Incident
+from shared.domain.resource import place_of
 from shared.domain.resource_types import ResourceType, known_type
 from shared.domain.signal import Signal
 from shared.looking import look
@@ -37,4 +38,5 @@ async def each_body(
         except Refused:
             continue  # no right to list them, or no such provider there: then there is nothing to find either
         for body in bodies:
-            yield kind, parse_arm_id(as_text(body.get("id"))), body
+            if (place := place_of(body)) is not None:
+                yield kind, place, body

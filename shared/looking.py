@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from shared.domain.arm_id import ArmId, parse_arm_id
-from shared.domain.body import JsonObject, as_text
+from shared.domain.arm_id import ArmId
+from shared.domain.body import JsonObject
 from shared.domain.containment import contained
 from shared.domain.contest import Attempt
 from shared.domain.decision import Circumstances, Decision, Verdict, decide, guards_of
@@ -17,7 +17,7 @@ from shared.domain.ledger import Entry, next_look
 from shared.domain.mode import Mode
 from shared.domain.ports import Arm
 from shared.domain.record import Outcome, Record, Row
-from shared.domain.resource import Resource
+from shared.domain.resource import Resource, place_of
 from shared.domain.resource_types import PRIVATE_ENDPOINT_API_VERSION
 from shared.domain.rotation import is_pending
 from shared.domain.signal import about, put_back
@@ -59,11 +59,8 @@ async def look(visit: Visit) -> tuple[Row, ...]:
 
 def _as_spelt(target: ArmId, body: JsonObject) -> ArmId:
     """The id as ARM spells it: events spell one resource in many ways, and queries of the log should find it in one."""
-    try:
-        own = parse_arm_id(as_text(body.get("id")))
-    except ValueError:
-        return target
-    return own if own.key == target.key else target
+    own = place_of(body)
+    return own if own is not None and own.key == target.key else target
 
 
 async def _is_quiet(visit: Visit, entry: Entry) -> bool:

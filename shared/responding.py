@@ -5,22 +5,25 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from shared.domain.act import Command, RegenerateKey
-from shared.domain.arm_id import ArmId, parse_arm_id
-from shared.domain.body import JsonObject, as_text
+from shared.domain.arm_id import ArmId
+from shared.domain.body import JsonObject
 from shared.domain.decision import Verdict
 from shared.domain.drafting import Scene, finished, interrupted, of_act, of_incident, of_proposal, performed, refused
+from shared.domain.drift import changes
 from shared.domain.evidence import snapshot
 from shared.domain.failure import Refused, TryAgain
 from shared.domain.incident import Incident
 from shared.domain.ledger import Entry, Intention
 from shared.domain.mode import Mode
+from shared.domain.ports import Receipt
 from shared.domain.proposal import Proposal, propose, wanted
 from shared.domain.record import Outcome, Record, Row
-from shared.domain.resource import Resource
+from shared.domain.resource import Resource, place_of
 from shared.domain.resource_types import COGNITIVE_ACCOUNTS
 from shared.domain.response import Children
 from shared.domain.signal import about, put_back
 from shared.rotating import Rotating, prepare, rotate
+from shared.verifying import read_until
 from shared.world import Visit
 
 # What evidence shows beside the resource itself.
@@ -108,18 +111,36 @@ async def _act(visit: Visit, rotating: Rotating, errands: Sequence[_Errand], rec
 
 
 async def _perform(visit: Visit, errand: _Errand) -> Record:
+    """Performs a command and looks whether its target shows it."""
     world, begun = visit.world, visit.world.now()
     try:
         receipt = await world.arm.perform(errand.act)
+        record = await _verified(visit, errand, receipt)
     except Refused as problem:
         record = refused(errand.draft, problem.cause)
-    else:
-        failed = receipt.failure is not None
-        outcome, code = (Outcome.FAILED, "arm.operation-failed") if failed else (Outcome.FIXED, "performed")
-        record = performed(errand.draft, outcome, code, receipt.failure or errand.act.what)
-        record = replace(record, arm_request_ids=list(receipt.request_ids))
     now = world.now()
     return finished(record, now, now - begun)
+
+
+async def _verified(visit: Visit, errand: _Errand, receipt: Receipt) -> Record:
+    draft = replace(errand.draft, arm_request_ids=list(receipt.request_ids))
+    if receipt.failure is not None:
+        return performed(draft, Outcome.FAILED, "arm.operation-failed", receipt.failure)
+    act = errand.act
+
+    async def look() -> JsonObject | None:
+        return await visit.world.arm.read(act.target, act.read_api_version)
+
+    body = await read_until(look, lambda body: not _shows(body, act))
+    if _shows(body, act):
+        return performed(draft, Outcome.FIXED, "performed", act.what)
+    return performed(
+        draft, Outcome.FIX_UNVERIFIED, "fix.unverified", "ARM took the act, but later reads do not show it"
+    )
+
+
+def _shows(body: JsonObject | None, act: Command) -> bool:
+    return body is not None and not tuple(changes(body, act.shown))
 
 
 def _rotations(doing: Sequence[Proposal], drafts: dict[str, Record]) -> tuple[tuple[RegenerateKey, ...], Record | None]:
@@ -183,4 +204,4 @@ async def _named(visit: Visit, resource: Resource, kind: str, api_version: str) 
         bodies = await visit.world.arm.children(resource.id, kind, api_version)
     except Refused:
         return []  # without a right to list them there is none to fix them either; their own events tell
-    return [parse_arm_id(as_text(body.get("id"))) for body in bodies]
+    return [place for body in bodies if (place := place_of(body)) is not None]

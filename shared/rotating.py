@@ -72,9 +72,7 @@ async def prepare(
     try:
         keys = await visit.world.keys.current(ListKeys(resource.id, first.scheme, first.mode))
     except Refused as problem:
-        open_claims = _open(entry, incident.cause)
-        unseen = [_unconfirmed(of_act(draft, act)) for act in acts if act.slot in open_claims]
-        return replace(taken, records=tuple(unseen) or (refused(draft, problem.cause),))
+        return _unseen(taken, incident, acts, draft) or replace(taken, records=(refused(draft, problem.cause),))
     known = any(rotation.cause == incident.cause for rotation in entry.rotations)
     if incident.exposure is not None and not known and not _matches(keys, incident.exposure.sha256):
         text = "no current key matches"
@@ -158,13 +156,22 @@ def _lately(draft: Record, other: Rotation) -> Record:
     return performed(draft, Outcome.AWAITING_APPROVAL, "approval.rotated-lately", reason)
 
 
-def _unconfirmed(draft: Record) -> Record:
+def _unseen(taken: Rotating, incident: Incident, acts: Sequence[RegenerateKey], draft: Record) -> Rotating | None:
+    """The end of claims of which nobody can see any more what became of them; None where none was open."""
+    claims = {claim.slot: claim for claim in taken.entry.rotations if claim.cause == incident.cause and not claim.ended}
+    if not claims:
+        return None
+    ended = [replace(claim, ended=True) for claim in claims.values()]
     reason = "the worker was interrupted around the regeneration, and the keys cannot be listed now"
-    return performed(draft, Outcome.UNCONFIRMED, "act.unconfirmed", reason)
-
-
-def _open(entry: Entry, cause: str) -> frozenset[str]:
-    return frozenset(each.slot for each in entry.rotations if each.cause == cause and not each.ended)
+    return replace(
+        taken,
+        entry=replace(taken.entry, rotations=with_claims(taken.entry.rotations, ended)),
+        records=tuple(
+            performed(of_act(draft, act), Outcome.UNCONFIRMED, "act.unconfirmed", reason)
+            for act in acts
+            if act.slot in claims
+        ),
+    )
 
 
 def _matches(keys: Mapping[str, Secret], sha256: str) -> bool:

@@ -37,6 +37,8 @@ def _cap(account: Resource, target: ArmId, deployment: JsonObject, mode: Mode) -
         body={"sku": {"name": at(deployment, "sku.name"), "capacity": _SMALLEST}},
         what=f"cap deployment {target.name} from {was} to {_SMALLEST}",
         amendments=(Amendment(f"deployments.{target.name}.sku.capacity", was, _SMALLEST),),
+        shown={"sku": {"capacity": _SMALLEST}},
+        read_api_version=account.type.api_version,
         mode=mode,
     )
 

@@ -39,6 +39,8 @@ def _pause(target: ArmId, deployment: JsonObject, mode: Mode) -> Command:
         body=None,
         what=f"pause deployment {target.name}",
         amendments=(Amendment(f"deployments.{target.name}.deploymentState", was, "Paused"),),
+        shown={"properties": {"deploymentState": "Paused"}},
+        read_api_version=_API_VERSION,
         mode=mode,
     )
 

@@ -28,6 +28,8 @@ def _plan(resource: Resource, incident: Incident, _: Children, mode: Mode) -> Pl
         body={"operation": "Merge", "properties": {"tags": {_TAG: value}}},
         what=f"tagged {_TAG}={value}",
         amendments=(Amendment(f"tags.{_TAG}", resource.tags.get(_TAG), value),),
+        shown={"tags": {_TAG: value}},
+        read_api_version=resource.type.api_version,
         mode=mode,
     )
     return Plan((tag,), f"tag the resource with {_TAG}={value}")

@@ -10,12 +10,13 @@ from azure.mgmt.core import AsyncARMPipelineClient
 
 from shared.azure.failures import failure, retry_after, told_as_failures
 from shared.domain.act import Command
-from shared.domain.arm_id import ArmId, parse_arm_id
+from shared.domain.arm_id import ArmId
 from shared.domain.body import JsonObject, as_list, as_object, as_text, at
 from shared.domain.failure import Cause, Refused, TryAgain
 from shared.domain.fix import Fix
 from shared.domain.permit import Permit
 from shared.domain.ports import Receipt
+from shared.domain.resource import place_of
 from shared.patience import patience
 
 # How long a worker waits for an operation that ARM accepted before the signal goes back to the queue.
@@ -54,7 +55,7 @@ class ArmClient:
     async def subscriptions(self) -> list[ArmId]:
         """The subscriptions that the identity may read. Raises TryAgain or Refused."""
         found = await self._listed(f"{self._endpoint}/subscriptions?api-version={_SUBSCRIPTIONS_API_VERSION}")
-        return [parse_arm_id(as_text(body.get("id"))) for body in found]
+        return [place for body in found if (place := place_of(body)) is not None]
 
     async def send(self, fix: Fix) -> Receipt:
         """Sends the fix and waits until ARM says that the operation has ended. Raises TryAgain or Refused."""

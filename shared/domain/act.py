@@ -106,8 +106,8 @@ class Command:
     """An act that ARM takes as one request, done at once or as a long-running operation.
 
     Doing it twice comes to the same as doing it once. `suffix` stands behind the target's path, `body` is None for a
-    request without one. `what` says in words what it does. A path of the amendments that is one of the target's body
-    proves there that it was done.
+    request without one. `what` says in words what it does, `amendments` what changes as people see it. `shown` is the
+    part of the target's body that proves it, read at `read_api_version`.
     """
 
     target: ArmId
@@ -117,6 +117,8 @@ class Command:
     body: JsonObject | None
     what: str
     amendments: tuple[Amendment, ...]
+    shown: JsonObject
+    read_api_version: str
     mode: Mode
 
     @property

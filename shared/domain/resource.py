@@ -76,6 +76,14 @@ class Resource:
                     yield named
 
 
+def place_of(body: JsonObject) -> ArmId | None:
+    """The id that a body tells of itself; None for one that cannot be addressed."""
+    try:
+        return parse_arm_id(as_text(body.get("id")))
+    except ValueError:
+        return None
+
+
 def _texts(value: Json, path: list[str]) -> Iterator[str]:
     for item in as_list(value) if isinstance(value, list) else [value]:
         if path:

@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from shared.domain.act import Act
-from shared.domain.arm_id import ArmId, parse_arm_id
-from shared.domain.body import JsonObject, as_text
+from shared.domain.arm_id import ArmId
+from shared.domain.body import JsonObject
 from shared.domain.guards import Guard
 from shared.domain.incident import Incident
 from shared.domain.mode import Mode
 from shared.domain.remediation import Source
-from shared.domain.resource import Resource
+from shared.domain.resource import Resource, place_of
 from shared.domain.resource_types import COGNITIVE_ACCOUNTS, ResourceType
 
 type Children = Mapping[str, Sequence[JsonObject]]
@@ -58,16 +58,9 @@ def affected_deployments(incident: Incident, children: Children) -> Sequence[tup
     """The deployments of the account that the incident's alert names, whether they are there or not; all of them
     where it names none."""
     named = {each.key for each in incident.alert.resources if _is_deployment(each)} if incident.alert else set()
-    found = [(place, body) for body in children.get("deployments", ()) if (place := _place(body)) is not None]
+    found = [(place, body) for body in children.get("deployments", ()) if (place := place_of(body)) is not None]
     return [(place, body) for place, body in found if place.key in named] if named else found
 
 
 def _is_deployment(named: ArmId) -> bool:
     return named.type.lower() == f"{COGNITIVE_ACCOUNTS.name}/deployments".lower()
-
-
-def _place(body: JsonObject) -> ArmId | None:
-    try:
-        return parse_arm_id(as_text(body.get("id")))
-    except ValueError:
-        return None  # what cannot be addressed cannot be acted on

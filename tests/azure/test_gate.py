@@ -174,7 +174,7 @@ REGENERATES = {
 
 def command(method: Literal["PATCH", "POST"], suffix: str, path: str = ACCOUNT) -> Command:
     """A command that needs one request of that method below the path."""
-    return Command(parse_arm_id(path), "2025-06-01", method, suffix, None, "does something", (), Mode.ENFORCE)
+    return Command(parse_arm_id(path), "2025-06-01", method, suffix, None, "does something", (), {}, "", Mode.ENFORCE)
 
 
 def arm_acts() -> Iterator[tuple[Act, str, str]]:

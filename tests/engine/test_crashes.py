@@ -132,6 +132,23 @@ async def test_the_worker_dies_at_the_vault_or_the_log(
         await end(running, [body])
 
 
+async def test_a_worker_that_dies_between_listing_and_claiming_rotates_no_key_twice(emulator: Azurite) -> None:
+    """The event of the listing may have keys turned off before anybody can list them again: then they open nothing,
+    and the record says that they could not be matched."""
+    body = account()
+    place = death("arm", "POST", "listKeys", after=True)
+    async with airlock([body], place, local=over(emulator)) as running:
+        await deliver(running, findings(running, body, 4))
+        await wait_for(lambda: running.faults.done["hang"] == 1)
+        await kill_all(running, 1)
+        await running.finish()
+        counted = running.azure.arm.regenerations
+        assert max(counted.values(), default=0) <= 1
+        assert running.live(body)["disableLocalAuth"] is True
+        codes = {str(row["ReasonCode"]) for row in running.records(body) if row["SignalKind"] == "SecretExposed"}
+        assert codes & {"secret.no-match", "key.regenerated"}
+
+
 async def test_a_hundred_deliveries_of_one_alert_and_workers_that_die_again_and_again(emulator: Azurite) -> None:
     body = account(customSubDomainName=None)
     body["tags"] = PRE_APPROVED
