@@ -1,16 +1,20 @@
 """From a Defender alert that somebody claims there is to the resources that it is about: read back before acting."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from shared.domain.alert import Alert, parse_alert
 from shared.domain.arm_id import ArmId
+from shared.domain.drafting import of_signal
+from shared.domain.evidence import of_alert
 from shared.domain.failure import Refused
 from shared.domain.incident import AlertRow, Incident, row_for
+from shared.domain.record import Outcome, Record
 from shared.domain.resource_types import RESOURCE_TYPES, judged_ancestor
 from shared.domain.signal import Signal, about, put_back
 from shared.incidents import answer, each_body
-from shared.world import World, ignore
+from shared.world import World, record_apart
 
 # Microsoft.Security alerts, azure-rest-api-specs security 2022-01-01, read 2026-11-23.
 _API_VERSION = "2022-01-01"
@@ -66,10 +70,11 @@ async def _answer_confirmed(signal: Signal, alert: Alert, place: ArmId, ticket: 
         await _pass_over(signal, alert, "ignored.blocked-attempt", row.reason, world)
     elif problem := _problem(alert, place):
         await _pass_over(signal, alert, *problem, world)
-    else:
-        await _fan_out(signal, alert, world)
-        for target in _targets(alert):
+    elif targets := _targets(alert):
+        for target in targets:
             await answer(signal, target, _incident(signal, alert, row), ticket, world)
+    else:
+        await _advise(signal, alert, row, world)
 
 
 def _incident(signal: Signal, alert: Alert, row: AlertRow) -> Incident:
@@ -78,18 +83,17 @@ def _incident(signal: Signal, alert: Alert, row: AlertRow) -> Incident:
 
 def _problem(alert: Alert, place: ArmId) -> tuple[str, str] | None:
     """Why an open alert is not acted upon all the same: a reason code and a sentence."""
-    targets, scopes = _targets(alert), _scopes(alert)
     if not alert.resources:
         told = f": {alert.unusable[0]}" if alert.unusable else ""
         return "ignored.alert-without-resource", f"the alert names no resource{told}"
     # Defender keeps an alert in the subscription of what it is about.
     if any(named.subscription.lower() != place.subscription.lower() for named in alert.resources):
         return "ignored.alert-elsewhere", "the alert names a resource of another subscription than its own"
-    if len(targets) > _MOST_TARGETS:
-        told = f"the alert names {len(targets)} resources; more than {_MOST_TARGETS} need a person"
-        return "ignored.too-many-resources", told
-    if not targets and not scopes:
-        return "ignored.type", "no rule judges a resource that the alert names"
+    if (count := len(_targets(alert))) > _MOST_TARGETS:
+        return (
+            "ignored.too-many-resources",
+            f"the alert names {count} resources; more than {_MOST_TARGETS} need a person",
+        )
     return None
 
 
@@ -99,29 +103,43 @@ def _targets(alert: Alert) -> Sequence[ArmId]:
     return list({target.key: target for target in judged if target is not None}.values())
 
 
-def _scopes(alert: Alert) -> Sequence[ArmId]:
-    """The subscriptions that the alert is about as a whole."""
-    return [named for named in alert.resources if named.resource_group is None and not named.providers]
-
-
-async def _fan_out(signal: Signal, alert: Alert, world: World) -> None:
-    """An alert about a whole subscription has every AI resource of it looked at: what was weakened is set again."""
-    for scope in _scopes(alert):
-        kinds = [kind for kind in RESOURCE_TYPES if not kind.attachable and "/" not in kind.name.partition("/")[2]]
-        async for _, target, _ in each_body(world, scope, kinds):
-            await world.queue.put(about(signal, target, world.now()), timedelta())
-        text = f"the alert '{alert.type}' is about the subscription; its AI resources are looked at one by one"
-        await ignore(signal, scope, "ignored.subscription", text, world)
+async def _advise(signal: Signal, alert: Alert, row: AlertRow, world: World) -> None:
+    """An alert about what no rule judges is for people. One about a whole subscription also has every AI resource of it
+    looked at: what was weakened there is set again."""
+    about_what = alert.resources[0]
+    reason = f"{row.title}. {row.advice}"
+    record = of_signal(signal, world.stamp, world.now(), Outcome.ADVISED, "incident.not-judged", reason, about_what)
+    record = replace(record, severity=alert.severity.value, evidence={"alert": of_alert(alert), "atlas": [*row.atlas]})
+    if await _is_told(record, world):
+        return
+    kinds = [kind for kind in RESOURCE_TYPES if not kind.attachable and "/" not in kind.name.partition("/")[2]]
+    for scope in alert.resources:
+        if scope.resource_group is None and not scope.providers:
+            async for _, target, _ in each_body(world, scope, kinds):
+                await world.queue.put(about(signal, target, world.now()), timedelta())
+    await record_apart(record, world)
 
 
 async def _leave(signal: Signal, alert: Alert, code: str, reason: str, world: World) -> None:
     """Records that the alert leads to no act, and has its resources looked at as after any change."""
+    record = _ignored(signal, alert, code, reason, world)
+    if await _is_told(record, world):
+        return
     for target in _targets(alert)[:_MOST_TARGETS]:
         await world.queue.put(about(signal, target, world.now()), timedelta())
-    await _pass_over(signal, alert, code, reason, world)
+    await record_apart(record, world)
 
 
 async def _pass_over(signal: Signal, alert: Alert, code: str, reason: str, world: World) -> None:
     """Records that the alert leads to nothing at all: whoever attacks, or forges, must not drive the automation."""
+    await record_apart(_ignored(signal, alert, code, reason, world), world)
+
+
+def _ignored(signal: Signal, alert: Alert, code: str, reason: str, world: World) -> Record:
     named = next(iter((*_targets(alert), *alert.resources)), None)
-    await ignore(signal, named, code, reason, world)
+    return of_signal(signal, world.stamp, world.now(), Outcome.IGNORED, code, reason, named)
+
+
+async def _is_told(record: Record, world: World) -> bool:
+    """Whether an earlier delivery had the record written, and with it all that goes before it done."""
+    return record.record_id in (await world.ledger.open(record.chain)).remembered

@@ -9,7 +9,8 @@ from shared.domain.arm_id import ArmId
 from shared.domain.body import JsonObject, same
 from shared.domain.drafting import of_signal
 from shared.domain.exposure import SECRET_EXPOSED, Exposure
-from shared.domain.failure import Cause, Refused
+from shared.domain.failure import Cause, Refused, TryAgain
+from shared.domain.guards import NOT_OUR_OWN
 from shared.domain.incident import Incident, row_for
 from shared.domain.ledger import Entry
 from shared.domain.mode import Mode
@@ -27,7 +28,9 @@ from shared.world import World, hold, record_apart
 # The response that an exposed key leads to.
 _ROTATE = "rotate-exposed-keys"
 # How long one account of many may keep a search waiting: ARM lets a principal list some ten keys a second.
-_PATIENCE = timedelta(minutes=2)
+_PATIENCE = timedelta(seconds=15)
+_SEARCH = "search for exposed keys"
+_AUDIT = "audit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +48,17 @@ async def answer_exposure(signal: Signal, exposure: Exposure, ticket: str, world
     if row is None or response is None:
         await _tell(signal, Outcome.IGNORED, "ignored.no-response", "nothing answers an exposed key", world)
         return
+    incident = Incident(exposure.cause, exposure.name, row.title, row.severity, row, exposure=exposure)
     search = _Search(exposure, response, ticket, world)
-    if not search.kinds:
-        reason = f"audit mode, so no key was listed to find the account; the key was found at {exposure.found_at}"
-        await _tell(signal, Outcome.AUDITED, "audit", reason, world)
-        return
-    # Deliveries of one finding search one after the other: the first one's end is all that the others have to see.
+    # Deliveries of one finding one after the other: what the first one found is all that the others have to see.
     async with world.turns.of(exposure.cause):
-        owner = await _owner(search)
+        # What was begun is brought to its end whatever the mode is now.
+        owner = signal.place or await _owner(search)
         if isinstance(owner, Cause):
-            await _tell(signal, Outcome.REFUSED, owner.code, owner.text, world)
-            return
-        incident = Incident(exposure.cause, exposure.name, row.title, row.severity, row, exposure=exposure)
-        await answer(signal, owner, incident, ticket, world)
+            outcome = Outcome.AUDITED if owner.code == _AUDIT else Outcome.REFUSED
+            await _tell(signal, outcome, owner.code, owner.text, world)
+        elif owner is not None:
+            await answer(signal, owner, incident, ticket, world)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +73,22 @@ class _Search:
     @property
     def kinds(self) -> list[ResourceType]:
         """The types whose keys may be listed."""
-        settings = self.world.settings
-        return [kind for kind in self.response.types if settings.mode_for(self.response, kind) is Mode.ENFORCE]
+        return [kind for kind in self.response.types if self._mode(kind) is Mode.ENFORCE]
+
+    @property
+    def is_off(self) -> bool:
+        """Whether nobody wants to hear of exposed keys."""
+        return all(self._mode(kind) is Mode.OFF for kind in self.response.types)
+
+    def _mode(self, kind: ResourceType) -> Mode:
+        return self.world.settings.mode_for(self.response, kind)
 
 
-async def _owner(search: _Search) -> ArmId | Cause:
-    """The account that the key opens, its lease taken; or why nobody knows it."""
+async def _owner(search: _Search) -> ArmId | Cause | None:
+    """The account that the key opens, its keys claimed; or why nobody knows it; None if nobody wants to."""
+    if not search.kinds:
+        told = f"audit mode, so no key was listed to find the account; the key was found at {search.exposure.found_at}"
+        return None if search.is_off else Cause(_AUDIT, told)
     told = "nobody told which resource the key opens"
     if (named := _named(search)) is not None:
         body = await _read(named, search)
@@ -85,16 +96,39 @@ async def _owner(search: _Search) -> ArmId | Cause:
         if problem is None:
             return named.id
         told = f"of the resource that it is said to open, {problem}"
-    if not search.world.settings.operational.allow_list_keys:
-        if named is not None:
-            return Cause("secret.no-match", f"no current key matches: {told}")
-        return Cause("secret.search-off", f"{told}: name it, or set AIRLOCK_ALLOW_LIST_KEYS=true")
-    searched = 0
-    async for candidate, body in _all(search):
-        searched += 1
-        if await _problem(candidate, body, search) is None:
-            return candidate.id
+    if search.world.settings.operational.allow_list_keys:
+        # One search at a time: listing keys from many sides at once looks like an attack.
+        async with search.world.turns.of(_SEARCH):
+            return await _found(search)
+    if named is not None:
+        return Cause("secret.no-match", f"no current key matches: {told}")
+    return Cause("secret.search-off", f"{told}: name it, or set AIRLOCK_ALLOW_LIST_KEYS=true")
+
+
+async def _found(search: _Search) -> ArmId | Cause:
+    """Searches every account in scope. One that cannot be asked now does not keep the others from being asked: only if
+    none of those has the key TryAgain is raised for it."""
+    searched, passed_over = 0, list[TryAgain]()
+    try:
+        async for candidate, body in _all(search):
+            searched += 1
+            try:
+                if await _patiently(candidate, body, search) is None:
+                    return candidate.id
+            except TryAgain as again:
+                passed_over.append(again)
+    except Refused as refused:
+        return Cause(refused.cause.code, f"the subscriptions cannot be listed: {refused.cause.text}")
+    if passed_over:
+        raise passed_over[0]
     return Cause("secret.no-match", f"no current key matches, of {searched} accounts searched")
+
+
+async def _patiently(candidate: _Candidate, body: JsonObject, search: _Search) -> str | None:
+    async for attempt in patience(_PATIENCE):
+        with attempt:
+            return await _problem(candidate, body, search)
+    return None
 
 
 def _named(search: _Search) -> _Candidate | None:
@@ -125,30 +159,30 @@ async def _problem(candidate: _Candidate, body: JsonObject, search: _Search, *, 
     `alone` keeps others off while the keys are listed, which is too much to ask of every account of a search.
     """
     ledger = search.world.ledger
-    async for attempt in patience(_PATIENCE):
-        with attempt:
-            entry = await ledger.open(candidate.id.key)
-            if any(rotation.cause == search.exposure.cause for rotation in entry.rotations):
-                return None
-            if not _may_hold(candidate, body, entry):
-                return "it is out of scope, or its keys are off and open nothing"
-            entry = await hold(entry, search.ticket, search.world) if alone else entry
-            keys = await _keys(candidate, search)
-            if isinstance(keys, Mapping) and _opens(keys, search.exposure):
-                await _claim(candidate, entry, keys, search)
-                return None
-            if alone:
-                await ledger.commit(entry.release())
-            return keys if isinstance(keys, str) else "the keys are others"
-    return "it could not be looked at"
+    entry = await ledger.open(candidate.id.key)
+    if any(rotation.cause == search.exposure.cause for rotation in entry.rotations):
+        return None
+    if reason := _kept_out(candidate, body, entry, search):
+        return reason
+    entry = await hold(entry, search.ticket, search.world) if alone else entry
+    keys = await _keys(candidate, search)
+    if isinstance(keys, Mapping) and _opens(keys, search.exposure):
+        await _claim(candidate, entry, keys, search)
+        return None
+    if alone:
+        await ledger.commit(entry.release())
+    return keys if isinstance(keys, str) else "the keys are others"
 
 
-def _may_hold(candidate: _Candidate, body: JsonObject, entry: Entry) -> bool:
-    """Whether the account is in scope, and its keys open anything."""
+def _kept_out(candidate: _Candidate, body: JsonObject, entry: Entry, search: _Search) -> str | None:
+    """Why the account's keys are not to be listed at all; None if they may be."""
     resource = Resource(candidate.id, candidate.type, body, entry.attached_to)
+    if not resource.in_scope:
+        return "it is out of scope"
     scheme = candidate.type.keys
-    is_off = scheme is not None and scheme.off is not None and same(resource.at(scheme.off[0]), scheme.off[1])
-    return resource.in_scope and not is_off
+    if scheme is not None and scheme.off is not None and same(resource.at(scheme.off[0]), scheme.off[1]):
+        return "its keys are off and open nothing"
+    return NOT_OUR_OWN.check(resource, resource, {}, search.world.settings.baseline)
 
 
 async def _keys(candidate: _Candidate, search: _Search) -> Mapping[str, Secret] | str:

@@ -22,8 +22,11 @@ from shared.domain.resource_types import PRIVATE_ENDPOINT_API_VERSION
 from shared.domain.rotation import is_pending
 from shared.domain.signal import about, put_back
 from shared.fixing import Order, Workbench, carry_out
-from shared.responding import Answered, respond
+from shared.responding import Answered, contain_children, respond
 from shared.world import Visit, World
+
+# How long a look lets keys that are claimed alone before it comes back: no worker has to wait for that.
+_KEYS_TAKE = timedelta(seconds=30)
 
 
 async def look(visit: Visit) -> tuple[Row, ...]:
@@ -83,8 +86,8 @@ async def _judge(visit: Visit, entry: Entry, resource: Resource, began: datetime
         reason = "neither tagged airlock=protect nor used by an AI resource that was seen"
         ignored = visit.record(Outcome.IGNORED, "ignored.scope", reason)
         return await _commit(entry, (*_interrupted(entry, resource.body), ignored), began, world)
-    if visit.incident is None and is_pending(entry.rotations, began):
-        raise TryAgain(Cause("keys.pending", "the keys are about to be regenerated for an incident"))
+    if is_pending(entry.rotations, began, besides=visit.incident.cause if visit.incident else ""):
+        raise TryAgain(Cause("keys.pending", "the keys are about to be regenerated for an incident"), _KEYS_TAKE)
     answered = Answered(entry)
     if (incident := visit.incident) is not None:
         visit = replace(visit, baseline=contained(world.settings.baseline, resource, incident))
@@ -119,6 +122,8 @@ async def _judge(visit: Visit, entry: Entry, resource: Resource, began: datetime
         records.append(visit.record(Outcome.COMPLIANT, "compliant", "every rule of its type is satisfied"))
     rows = await _commit(entry, records, began, world)
     await world.ledger.attach(resource.id, (), sorted(forgotten - entry.names))
+    if incident is not None:
+        await contain_children(visit, incident, resource)
     return sent + rows
 
 
@@ -150,7 +155,10 @@ async def _on_approval(
 
 async def _as_left(visit: Visit, resource: Resource) -> Resource:
     """The resource as acts left it."""
-    body = await visit.world.arm.read(resource.id, resource.type.api_version)
+    try:
+        body = await visit.world.arm.read(resource.id, resource.type.api_version)
+    except Refused as refused:
+        raise TryAgain(refused.cause) from refused  # a new look will meet it, and record it
     if body is None:
         raise TryAgain(Cause("arm.vanished", "the resource went away while an incident was answered"))
     return replace(resource, body=body)

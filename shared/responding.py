@@ -5,11 +5,20 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from shared.domain.act import Command, RegenerateKey
-from shared.domain.arm_id import ArmId
 from shared.domain.body import JsonObject
-from shared.domain.decision import Verdict
-from shared.domain.drafting import Scene, finished, interrupted, of_act, of_incident, of_proposal, performed, refused
-from shared.domain.drift import changes
+from shared.domain.decision import Circumstances, Verdict, decide
+from shared.domain.drafting import (
+    Scene,
+    finished,
+    interrupted,
+    of_act,
+    of_decision,
+    of_incident,
+    of_proposal,
+    performed,
+    refused,
+)
+from shared.domain.drift import changes, evaluate
 from shared.domain.evidence import snapshot
 from shared.domain.failure import Refused, TryAgain
 from shared.domain.incident import Incident
@@ -18,13 +27,14 @@ from shared.domain.mode import Mode
 from shared.domain.ports import Receipt
 from shared.domain.proposal import Proposal, propose, wanted
 from shared.domain.record import Outcome, Record, Row
+from shared.domain.remediation import Remediation
 from shared.domain.resource import Resource, place_of
-from shared.domain.resource_types import COGNITIVE_ACCOUNTS
+from shared.domain.resource_types import COGNITIVE_ACCOUNTS, ResourceType
 from shared.domain.response import Children
 from shared.domain.signal import about, put_back
 from shared.rotating import Rotating, prepare, rotate
 from shared.verifying import read_until
-from shared.world import Visit
+from shared.world import Progress, Visit, record_apart
 
 # What evidence shows beside the resource itself.
 _SHOWN_CHILDREN = ("deployments", "raiPolicies")
@@ -68,46 +78,63 @@ async def respond(visit: Visit, incident: Incident, entry: Entry, resource: Reso
     records += [drafts[each.response.ref] for each in proposals if each.verdict not in {Verdict.FIX, Verdict.ADVISE}]
     doing = [each for each in proposals if each.verdict is Verdict.FIX]
     rotating = await prepare(visit, incident, entry, resource, _rotations(doing, drafts))
-    errands = [
-        _Errand(act, of_act(drafts[each.response.ref], act))
-        for each in doing
-        for act in each.plan.acts
-        if isinstance(act, Command)
-    ]
-    await _contain_children(visit, incident, resource)
-    handled = rotating.rules | {errand.draft.rule for errand in errands}
-    records += [*rotating.records, *_left_open(rotating.entry, resource, handled)]
-    if not rotating.drafts and not errands:
-        return Answered(_without_acts(rotating.entry), (), tuple(records))
-    return await _act(visit, rotating, errands, records)
+    errands = [errand for each in doing for errand in _errands(each, drafts[each.response.ref], entry, incident)]
+    claimed = [*(key.draft for key in rotating.turns), *(errand.draft for errand in errands)]
+    records += [*rotating.records, *_closed(rotating.entry, resource, claimed)]
+    if not claimed:
+        return Answered(replace(rotating.entry, intention=None), (), tuple(records))
+    tokens = [errand.act.token(incident.cause) for errand in errands]
+    progress = await _begin(visit, rotating.entry.begin_acts(tokens), records, claimed)
+    return await _act(visit, rotating, errands, progress)
 
 
 def _is_answered(entry: Entry, incident: Incident) -> bool:
-    """Whether an earlier delivery had the keys regenerated, and left nothing open."""
+    """Whether an earlier delivery had the keys regenerated, and nothing at all is left open."""
     claims = [rotation for rotation in entry.rotations if rotation.cause == incident.cause]
-    return bool(claims) and all(claim.ended for claim in claims) and not _acts_open(entry)
+    return bool(claims) and all(claim.ended for claim in claims) and entry.intention is None
 
 
-async def _act(visit: Visit, rotating: Rotating, errands: Sequence[_Errand], records: Sequence[Record]) -> Answered:
-    """Claims, performs, and writes down, so that what follows cannot lose it."""
+def _errands(proposal: Proposal, draft: Record, entry: Entry, incident: Incident) -> list[_Errand]:
+    """The commands of the proposal that were not begun for this cause before, or whose worker died around them."""
+    commands = [_Errand(act, of_act(draft, act)) for act in proposal.plan.acts if isinstance(act, Command)]
+    open_ = {each.record_id for each in entry.intention.drafts} if entry.intention else set()
+    return [
+        errand
+        for errand in commands
+        if errand.draft.record_id in open_ or errand.act.token(incident.cause) not in entry.performed
+    ]
+
+
+def _closed(entry: Entry, resource: Resource, claimed: Sequence[Record]) -> list[Record]:
+    """The records of what an interrupted worker had begun, fixes and acts, and that is not taken up again here."""
+    again = {draft.record_id for draft in claimed}
+    drafts = entry.intention.drafts if entry.intention else ()
+    return [interrupted(draft, resource.body) for draft in drafts if draft.record_id not in again]
+
+
+async def _begin(visit: Visit, entry: Entry, records: Sequence[Record], claimed: Sequence[Record]) -> Progress:
+    """Writes the claims, and what there is to say so far."""
     world = visit.world
-    drafts = (*rotating.drafts, *(errand.draft for errand in errands))
-    message = put_back(replace(visit.signal, recalled=True))
+    message = put_back(replace(visit.signal, recalled=True, place=visit.target))
     begun = world.now()
-    until = begun + world.settings.operational.lease_seconds
-    claimed, early = rotating.entry.append(records)
-    claimed = claimed.intend(Intention(message, begun, drafts), visit.ticket, until)
-    entry = await world.ledger.commit(claimed, early)
+    entry, rows = entry.append(records)
+    entry = entry.intend(
+        Intention(message, begun, tuple(claimed)), visit.ticket, begun + world.settings.operational.lease_seconds
+    )
+    return Progress(await world.ledger.commit(entry, rows), rows)
+
+
+async def _act(visit: Visit, rotating: Rotating, errands: Sequence[_Errand], progress: Progress) -> Answered:
     try:
-        entry, made = await rotate(visit, replace(rotating, entry=entry))
-        made += [await _perform(visit, errand) for errand in errands]
+        for key in rotating.turns:
+            rotating, progress = await rotate(visit, rotating, key, progress)
+        for errand in errands:
+            progress = await progress.end(errand.draft, await _perform(visit, errand), visit.world)
     except TryAgain:
         # What stands in the ledger already need not wait for the next try.
-        await world.log.deliver(early)
+        await visit.world.log.deliver(progress.rows)
         raise
-    entry, rows = replace(entry, intention=None).append(made)
-    entry = await world.ledger.commit(entry, rows)
-    return Answered(entry, early + rows, (), acted=True)
+    return Answered(progress.entry, progress.rows, acted=True)
 
 
 async def _perform(visit: Visit, errand: _Errand) -> Record:
@@ -152,25 +179,6 @@ def _rotations(doing: Sequence[Proposal], drafts: dict[str, Record]) -> tuple[tu
     return (), None
 
 
-def _left_open(entry: Entry, resource: Resource, handled: frozenset[str]) -> list[Record]:
-    """The records of acts that an interrupted worker had claimed and that nobody takes up again."""
-    drafts = entry.intention.drafts if entry.intention else ()
-    return [
-        interrupted(draft, resource.body)
-        for draft in drafts
-        if draft.outcome is Outcome.UNCONFIRMED and draft.rule not in handled
-    ]
-
-
-def _without_acts(entry: Entry) -> Entry:
-    """The entry without an intention of acts, which have their records now; one of fixes stays."""
-    return replace(entry, intention=None) if _acts_open(entry) else entry
-
-
-def _acts_open(entry: Entry) -> bool:
-    return entry.intention is not None and any(draft.outcome is Outcome.UNCONFIRMED for draft in entry.intention.drafts)
-
-
 async def _children(visit: Visit, incident: Incident, resource: Resource) -> Children:
     """The child resources that plans and evidence want to see; a kind that may not be read is left out."""
     world, row = visit.world, incident.row
@@ -187,21 +195,37 @@ async def _children(visit: Visit, incident: Incident, resource: Resource) -> Chi
     return found
 
 
-async def _contain_children(visit: Visit, incident: Incident, resource: Resource) -> None:
-    """Has the children looked at whose rules are part of the containment, each as a resource of its own."""
-    world = visit.world
+async def contain_children(visit: Visit, incident: Incident, resource: Resource) -> None:
+    """Has the children looked at whose rules are part of the containment, each as a resource of its own; what of it
+    waits for a person is recorded on the child."""
+    world, row = visit.world, incident.row
+    named = {*row.contain, *row.contain_on_approval}
     for remediation in world.catalogue.remediations:
-        for rule in remediation.rules if remediation.name in incident.row.contain else ():
+        for rule in remediation.rules if remediation.name in named else ():
             parent, _, kind = rule.type.name.rpartition("/")
             off = world.settings.mode_of(remediation, rule) is Mode.OFF
-            if parent.lower() == resource.type.name.lower() and not off:
-                for child in await _named(visit, resource, kind, rule.type.api_version):
-                    await world.queue.put(about(visit.signal, child, world.now()), timedelta())
+            if parent.lower() != resource.type.name.lower() or off:
+                continue
+            for child in await _named(visit, resource, rule.type, kind):
+                if remediation.name in row.contain:
+                    await world.queue.put(about(visit.signal, child.id, world.now()), timedelta())
+                else:
+                    await _leave_to_a_person(visit, child, remediation)
 
 
-async def _named(visit: Visit, resource: Resource, kind: str, api_version: str) -> list[ArmId]:
+async def _leave_to_a_person(visit: Visit, child: Resource, remediation: Remediation) -> None:
+    world, now = visit.world, visit.world.now()
+    findings = [
+        finding for finding in evaluate(child, world.catalogue, visit.baseline) if finding.remediation is remediation
+    ]
+    given = Circumstances(world.settings, {}, (), now, visit.baseline, needs_approval=True)
+    for decision in decide(child, findings, given):
+        await record_apart(of_decision(visit.signal, world.stamp, child, decision, now), world)
+
+
+async def _named(visit: Visit, resource: Resource, kind: ResourceType, name: str) -> list[Resource]:
     try:
-        bodies = await visit.world.arm.children(resource.id, kind, api_version)
+        bodies = await visit.world.arm.children(resource.id, name, kind.api_version)
     except Refused:
         return []  # without a right to list them there is none to fix them either; their own events tell
-    return [place for body in bodies if (place := place_of(body)) is not None]
+    return [Resource(place, kind, body) for body in bodies if (place := place_of(body)) is not None]

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import timedelta
 
 from shared.domain.act import ListKeys, ListQueryKeys, PublishKey, RegenerateKey
 from shared.domain.body import Json
 from shared.domain.drafting import finished, of_act, performed, refused
-from shared.domain.failure import Refused
+from shared.domain.failure import Cause, Refused, TryAgain
 from shared.domain.incident import Incident
 from shared.domain.ledger import Entry
 from shared.domain.record import Outcome, Record
@@ -16,11 +16,14 @@ from shared.domain.resource_types import SEARCH
 from shared.domain.rotation import Rotation, Step, Turn, steps, with_claims, without_claim
 from shared.domain.secret import Secret
 from shared.domain.vault import secret_name
-from shared.world import Visit, hold
+from shared.world import Progress, Visit, hold
+
+# So long the primary key is left alive for a vault that does not answer; then a person has to decide.
+_VAULT_MAY_FAIL_FOR = timedelta(minutes=30)
 
 
 @dataclass(frozen=True, slots=True)
-class _Key:
+class KeyTurn:
     """One key that is dealt with: the act that would regenerate it, its turn, and the draft of its record."""
 
     act: RegenerateKey
@@ -30,24 +33,18 @@ class _Key:
 
 @dataclass(frozen=True, slots=True)
 class Rotating:
-    """What is known before the first key is regenerated.
+    """What is known before a key is regenerated.
 
-    `entry` holds the claims, not yet written. `records` are of what needs no act. `rules` are the rules that were
-    taken up, whatever came of them. `query_keys` are the names of those that survive; None where there are none.
+    `entry` holds the claims, not yet written. `keys` are the current ones. `records` are of what needs no act.
+    `query_keys` are the names of those that survive; None where there are none.
     """
 
     entry: Entry
     resource: Resource
     keys: Mapping[str, Secret]
-    turns: tuple[_Key, ...] = ()
+    turns: tuple[KeyTurn, ...] = ()
     records: tuple[Record, ...] = ()
-    rules: frozenset[str] = frozenset()
     query_keys: tuple[str, ...] | None = None
-
-    @property
-    def drafts(self) -> tuple[Record, ...]:
-        """The drafts of what is to be claimed."""
-        return tuple(key.draft for key in self.turns)
 
 
 async def prepare(
@@ -62,12 +59,11 @@ async def prepare(
     nothing = Rotating(entry, resource, {})
     if not acts or draft is None:
         return nothing
-    taken = replace(nothing, rules=frozenset({draft.rule}))
     ended = {rotation.slot for rotation in entry.rotations if rotation.cause == incident.cause and rotation.ended}
     if ended.issuperset(act.slot for act in acts):
-        return taken  # a later delivery: listing keys once more would only look like an attack
+        return nothing  # a later delivery: listing keys once more would only look like an attack
     entry = await hold(entry, visit.ticket, visit.world)
-    taken = replace(taken, entry=entry)
+    taken = replace(nothing, entry=entry)
     first = acts[0]
     try:
         keys = await visit.world.keys.current(ListKeys(resource.id, first.scheme, first.mode))
@@ -81,7 +77,7 @@ async def prepare(
     found = steps(entry.rotations, keys, tuple(by_slot), incident.cause, visit.world.now())
     late = [step for step in found if step.turn is Turn.LATELY]
     turns = tuple(
-        _Key(by_slot[step.claim.slot], step, of_act(draft, by_slot[step.claim.slot]))
+        KeyTurn(by_slot[step.claim.slot], step, of_act(draft, by_slot[step.claim.slot]))
         for step in found
         if step.turn is not Turn.LATELY
     )
@@ -92,67 +88,73 @@ async def prepare(
         keys=keys,
         turns=turns,
         records=tuple(_lately(of_act(draft, by_slot[step.claim.slot]), step.claim) for step in late),
-        rules=taken.rules,
         query_keys=await _query_keys(visit, resource, first) if turns else None,
     )
 
 
-async def rotate(visit: Visit, rotating: Rotating) -> tuple[Entry, list[Record]]:
-    """Regenerates the claimed keys in their order. Answers the entry with the claims ended, and a record for each.
+async def rotate(visit: Visit, rotating: Rotating, key: KeyTurn, progress: Progress) -> tuple[Rotating, Progress]:
+    """Regenerates one claimed key, and ends its claim. Answers what is known of the keys then.
 
-    Raises TryAgain where it is not known how a regeneration ended; the claims stay open.
+    Raises TryAgain where it is not known how the regeneration ended; the claim stays open.
     """
-    entry, keys, records = rotating.entry, dict(rotating.keys), list[Record]()
-    for key in rotating.turns:
-        begun = visit.world.now()
-        try:
-            published = await _publish_before(visit, rotating, key, keys)
-            if key.step.turn is Turn.REGENERATE:
-                keys |= await visit.world.keys.regenerate(key.act)
-        except Refused as problem:
-            # Nothing happened to the key, so it counts for no limit.
-            entry = replace(entry, rotations=without_claim(entry.rotations, key.step.claim))
-            records.append(_timed(refused(key.draft, problem.cause), visit, begun))
-            continue
-        ended = replace(key.step.claim, ended=True)
-        entry = replace(entry, rotations=with_claims(entry.rotations, [ended]))
-        records.append(_timed(_regenerated(rotating, key, keys, published), visit, begun))
-    return entry, records
+    begun = visit.world.now()
+    entry, keys = progress.entry, dict(rotating.keys)
+    try:
+        published = await _publish_before(visit, rotating, key)
+        if key.step.turn is Turn.REGENERATE:
+            keys |= await visit.world.keys.regenerate(key.act)
+    except Refused as problem:
+        # Nothing happened to the key, so it counts for no limit.
+        entry = replace(entry, rotations=without_claim(entry.rotations, key.step.claim))
+        record = refused(key.draft, problem.cause)
+    else:
+        entry = replace(entry, rotations=with_claims(entry.rotations, [replace(key.step.claim, ended=True)]))
+        record = _regenerated(rotating.query_keys, key, keys, published)
+    now = visit.world.now()
+    progress = await replace(progress, entry=entry).end(key.draft, finished(record, now, now - begun), visit.world)
+    return replace(rotating, keys=keys), progress
 
 
-async def _publish_before(visit: Visit, rotating: Rotating, key: _Key, keys: Mapping[str, Secret]) -> str | None:
+async def _publish_before(visit: Visit, rotating: Rotating, key: KeyTurn) -> str | None:
     """Before the primary key dies, whoever reads the vault gets the secondary one. Answers the secret's name; None
-    where nothing was published."""
+    where nothing was published. A vault that does not answer is waited for, but not for ever."""
     secondary, primary = key.act.scheme.slots
-    is_due = key.act.slot == primary and key.step.turn is Turn.REGENERATE and secondary in keys
+    is_due = key.act.slot == primary and key.step.turn is Turn.REGENERATE and secondary in rotating.keys
     if visit.world.vault is None or not is_due:
         return None
     name = secret_name(rotating.resource.id)
-    await visit.world.vault.publish(PublishKey(name, key.act.mode), keys[secondary])
+    try:
+        await visit.world.vault.publish(PublishKey(name, key.act.mode), rotating.keys[secondary])
+    except TryAgain as again:
+        if visit.world.now() < visit.signal.received + _VAULT_MAY_FAIL_FOR:
+            raise
+        text = f"{key.act.slot} still works: the new key could not be published before it ({again.cause.text})"
+        raise Refused(Cause(again.cause.code, text)) from again
     return name
 
 
-def _regenerated(rotating: Rotating, key: _Key, keys: Mapping[str, Secret], published: str | None) -> Record:
+def _regenerated(
+    query_keys: tuple[str, ...] | None, key: KeyTurn, keys: Mapping[str, Secret], published: str | None
+) -> Record:
     dead, now = key.step.claim.fingerprint, keys.get(key.act.slot)
     evidence: dict[str, Json] = {}
     if published is not None:
         evidence["publishedAs"] = published
-    if rotating.query_keys is not None:
-        evidence["survivingQueryKeys"] = [*rotating.query_keys]
-    if key.step.turn is Turn.DONE:
-        evidence["interrupted"] = True
+    if query_keys is not None:
+        evidence["survivingQueryKeys"] = [*query_keys]
     if now is None or now.fingerprint == dead:
         reason = f"{key.act.slot} was regenerated, but the provider still answers with the old key"
         return performed(key.draft, Outcome.FIX_UNVERIFIED, "key.unverified", reason, **evidence)
     reason = f"{key.act.slot} was regenerated; the old key is dead"
+    if key.step.turn is Turn.DONE:
+        evidence["interrupted"] = True
+        reason = f"a worker was interrupted around the regeneration of {key.act.slot}; the old key is dead"
     return performed(key.draft, Outcome.FIXED, "key.regenerated", reason, deadKey=dead, **evidence)
 
 
 def _lately(draft: Record, other: Rotation) -> Record:
-    reason = (
-        f"{other.slot} was regenerated at {other.begun:%F %T}Z for another cause; a second time within 24 h needs a "
-        "person's approval"
-    )
+    done = f"{'regenerated' if other.ended else 'claimed'} at {other.begun:%F %T}Z"
+    reason = f"{other.slot} was {done} for another cause; a second time within 24 h needs a person's approval"
     return performed(draft, Outcome.AWAITING_APPROVAL, "approval.rotated-lately", reason)
 
 
@@ -176,11 +178,6 @@ def _unseen(taken: Rotating, incident: Incident, acts: Sequence[RegenerateKey], 
 
 def _matches(keys: Mapping[str, Secret], sha256: str) -> bool:
     return any(key.matches(sha256) for key in keys.values())
-
-
-def _timed(record: Record, visit: Visit, begun: datetime) -> Record:
-    now = visit.world.now()
-    return finished(record, now, now - begun)
 
 
 async def _query_keys(visit: Visit, resource: Resource, act: RegenerateKey) -> tuple[str, ...] | None:

@@ -12,7 +12,7 @@ from shared.domain.failure import Cause, TryAgain
 from shared.domain.incident import Incident
 from shared.domain.ledger import Entry
 from shared.domain.ports import Arm, Keys, Ledger, Log, Queue, Vault
-from shared.domain.record import Outcome, Record
+from shared.domain.record import Outcome, Record, Row
 from shared.domain.resource_types import ResourceType
 from shared.domain.rotation import Rotation, with_claims
 from shared.domain.settings import Settings
@@ -76,6 +76,20 @@ async def hold(entry: Entry, ticket: str, world: World, claims: Iterable[Rotatio
     if lasts and rotations == entry.rotations:
         return entry
     return await world.ledger.commit(replace(entry, holder=ticket, held_until=now + lease, rotations=rotations))
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far acts have come: the entry as it stands in the ledger, and the rows that are to be sent."""
+
+    entry: Entry
+    rows: tuple[Row, ...] = ()
+
+    async def end(self, draft: Record, record: Record, world: World) -> "Progress":
+        """Writes the record of one act at once, so that nothing that befalls the next one can lose it."""
+        until = world.now() + world.settings.operational.lease_seconds
+        entry, rows = self.entry.end_act(draft, record, until)
+        return Progress(await world.ledger.commit(entry, rows), self.rows + rows)
 
 
 async def record_apart(record: Record, world: World) -> None:

@@ -88,9 +88,10 @@ class ArmClient:
             page = _json(await self._call(HttpRequest("GET", url)))
             found += [as_object(item) for item in as_list(page.get("value"))]
             url = as_text(page.get("nextLink"))
-            # A link to another host would be sent our token.
-            if not url.startswith(f"{self._endpoint}/"):
+            if not url:
                 return found
+            if not url.startswith(f"{self._endpoint}/"):
+                raise Refused(Cause("arm.foreign-link", "a list goes on at another host, which would get our token"))
         raise Refused(Cause("arm.too-many-pages", f"a list of more than {_MOST_PAGES} pages"))
 
     async def _poll(self, operation: str, *, tells_status: bool) -> str | None:

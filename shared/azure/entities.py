@@ -80,6 +80,7 @@ def entry_entity(entry: Entry) -> Entity:
         "settingsDigest": entry.settings_digest,
         "history": [[attempt.rule, attempt.begun.isoformat()] for attempt in entry.history],
         "rotations": [_rotation_json(rotation) for rotation in entry.rotations],
+        "performed": [*entry.performed],
         "returns": _iso(entry.returns),
     }
     kept: JsonObject = {"state": state}
@@ -116,6 +117,7 @@ def read_entry(key: str, entities: Iterable[Mapping[str, Any]]) -> Entry:
         settings_digest=as_text(state.get("settingsDigest")),
         history=tuple(_read_attempt(as_list(pair)) for pair in as_list(state.get("history"))),
         rotations=tuple(_read_rotation(as_list(kept)) for kept in as_list(state.get("rotations"))),
+        performed=tuple(as_text(token) for token in as_list(state.get("performed"))),
         returns=_time(state.get("returns")),
         first_signal=first,
         last_signal=last,

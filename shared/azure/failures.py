@@ -61,13 +61,45 @@ async def told_as_failures(service: str) -> AsyncIterator[None]:
     except ClientAuthenticationError as error:
         raise TryAgain(Cause(f"{service}.no-token", redact(error.message, 512))) from error
     except HttpResponseError as error:
-        if error.status_code is None or error.status_code < 400:
-            raise TryAgain(Cause(f"{service}.unreadable-answer", redact(error.message, 512))) from error
-        headers = getattr(error.response, "headers", {})
-        raise failure(service, error.status_code, headers, _body(error)) from error
+        failed = _failed(service, error)
+        _forget_answer(error)
+        raise failed from error
     except AzureError as error:
         # Neither an answer nor a refusal: the connection failed, timed out or broke off.
         raise TryAgain(Cause(f"{service}.unreachable", redact(error.message, 512))) from error
+
+
+@asynccontextmanager
+async def odd_answers_as_failures(service: str) -> AsyncIterator[None]:
+    """Within it, what a typed SDK raises for an answer that it cannot make sense of comes out as TryAgain.
+
+    Such exceptions quote the answer, which may hold keys: nothing of them is passed on.
+    """
+    odd = False
+    try:
+        yield
+    except (TypeError, AttributeError, ValueError, KeyError, IndexError):
+        odd = True
+    if odd:
+        raise TryAgain(Cause(f"{service}.unreadable-answer", "the answer is not what the SDK expects")) from None
+
+
+def _failed(service: str, error: HttpResponseError) -> AirlockError:
+    if error.status_code is None or error.status_code < 400:
+        # What cannot be read is not told either: half a key is one too many.
+        return TryAgain(
+            Cause(f"{service}.unreadable-answer", f"an answer of status {error.status_code} is not to be read")
+        )
+    headers = getattr(error.response, "headers", {})
+    return failure(service, error.status_code, headers, _body(error))
+
+
+def _forget_answer(error: HttpResponseError) -> None:
+    """azure-core shows the whole answer in the text of an exception, and whoever logs ours logs that one with it."""
+    error.response, error.model = None, None
+    error.message = redact(error.message, 512) if (error.status_code or 0) >= 400 else type(error).__name__
+    error.args = (error.message,)
+    error.inner_exception = error.exc_value = error.exc_traceback = None  # they quote it too
 
 
 def _body(error: HttpResponseError) -> bytes:

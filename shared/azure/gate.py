@@ -25,23 +25,30 @@ class Gate:
     def refusal(self, method: str, url: str, permit: Permit | None) -> str | None:
         """Why the request may not leave; None if it may.
 
-        A write to anywhere but our own stores needs a fix or an act in mode enforce that is this very request.
+        Nothing leaves for any other host: not even a read, since it would carry our token. A write to anywhere but our
+        own stores needs a fix or an act in mode enforce that is this very request.
         """
         parts = urlsplit(url)
-        if method in _READS or (parts.netloc and parts.netloc in self.own_hosts):
+        if parts.netloc and parts.netloc in self.own_hosts:
             return None
-        if permit is None:
-            return f"a {method} without a fix"
-        if permit.mode is not Mode.ENFORCE:
-            return f"a {method} for a fix in mode {permit.mode.value}"
         if parts.netloc != self.permitted_host:
-            return f"a {method} to another host than the fix is for"
-        # An escaped slash would name another resource than the path that it unescapes to. Azure compares ids without
-        # case, and typed SDKs spell the types in their own way.
-        path = unquote(parts.path).rstrip("/").lower()
-        if method != permit.method or "%2f" in parts.path.lower() or path != permit.path.lower():
-            return f"a {method} that is not the fix it carries"
-        return None
+            return f"a {method} to another host than the client is for"
+        if method in _READS:
+            return None
+        return _unpermitted(method, parts.path, permit)
+
+
+def _unpermitted(method: str, path: str, permit: Permit | None) -> str | None:
+    if permit is None:
+        return f"a {method} without a fix"
+    if permit.mode is not Mode.ENFORCE:
+        return f"a {method} for a fix in mode {permit.mode.value}"
+    # An escaped slash would name another resource than the path that it unescapes to. Azure compares ids without case,
+    # and typed SDKs spell the types in their own way.
+    named = unquote(path).rstrip("/").lower()
+    if method != permit.method or "%2f" in path.lower() or named != permit.path.lower():
+        return f"a {method} that is not the fix it carries"
+    return None
 
 
 class GatedTransport(AioHttpTransport):  # type: ignore[misc] # azure-core loads the class late and so untyped

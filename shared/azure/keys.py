@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
-from shared.azure.failures import told_as_failures
+from shared.azure.failures import odd_answers_as_failures, told_as_failures
 from shared.domain.act import ListKeys, ListQueryKeys, RegenerateKey
 from shared.domain.arm_id import ArmId
 from shared.domain.failure import Cause, Refused
@@ -34,19 +34,19 @@ class AccountKeys:
     async def current(self, act: ListKeys) -> Mapping[str, Secret]:
         """The keys of the account by slot. Raises TryAgain or Refused."""
         kind = _kind(act.target)
-        async with told_as_failures("arm"):
+        async with told_as_failures("arm"), odd_answers_as_failures("arm"):
             return await _PROVIDERS[kind.name].list(self._client(kind, act.target), act.target, act)
 
     async def regenerate(self, act: RegenerateKey) -> Mapping[str, Secret]:
         """Regenerates the key, and answers all keys as they are then. Raises TryAgain or Refused."""
         kind = _kind(act.target)
-        async with told_as_failures("arm"):
+        async with told_as_failures("arm"), odd_answers_as_failures("arm"):
             return await _PROVIDERS[kind.name].regenerate(self._client(kind, act.target), act.target, act)
 
     async def query_key_names(self, act: ListQueryKeys) -> tuple[str, ...]:
         """The names of the service's query keys; the one that every service has from the start has none."""
         client = self._client(SEARCH, act.target)
-        async with told_as_failures("arm"):
+        async with told_as_failures("arm"), odd_answers_as_failures("arm"):
             found = client.query_keys.list_by_search_service(_group(act.target), act.target.name, permit=act)
             return tuple(sorted([str(key.name or "") async for key in found]))
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from shared.azure.failures import told_as_failures
+from shared.azure.failures import odd_answers_as_failures, told_as_failures
 from shared.domain.act import PublishKey
 from shared.domain.secret import Secret
 
@@ -21,6 +21,6 @@ class KeyVault:
     async def publish(self, act: PublishKey, key: Secret) -> str:
         """Writes the key as a new version of the secret, and answers that version. Raises TryAgain or Refused."""
         self._client = self._client or self._connect()
-        async with told_as_failures("vault"):
+        async with told_as_failures("vault"), odd_answers_as_failures("vault"):
             written = await self._client.set_secret(act.secret_name, key.value, permit=act)
-        return written.properties.version or ""
+            return written.properties.version or ""

@@ -3,6 +3,7 @@
 An act knows its method and path, so that the gate below all clients can tell whether a request is the act it carries.
 """
 
+import hashlib
 from dataclasses import dataclass
 from typing import Literal
 
@@ -125,6 +126,10 @@ class Command:
     def path(self) -> str:
         """Where the request goes."""
         return f"{self.target.path}{self.suffix}"
+
+    def token(self, cause: str) -> str:
+        """Sixteen hex digits by which the ledger knows that this was done, or begun, for the cause."""
+        return hashlib.sha256(f"{cause} {self.method} {self.path}".lower().encode()).hexdigest()[:16]
 
 
 type Act = ListKeys | ListQueryKeys | RegenerateKey | PublishKey | Command

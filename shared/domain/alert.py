@@ -14,6 +14,7 @@ from shared.domain.alert_forms import (
     account_of,
     address_of,
     first_text,
+    mentioned_resources,
     named_resources,
     objects,
     read,
@@ -113,7 +114,11 @@ def parse_alert(data: JsonObject) -> Alert:
     if told is None:
         raise ValueError("the object is no alert in any form that Defender has")
     entities = objects(unpacked(told.members.get("entities")))
-    resources, unusable = _resources(named_resources(told, entities))
+    resources, unusable = _resources(named_resources(told))
+    if not resources:
+        # Where the alert names none itself an entity has to do; else it may be a bystander, and nothing is done to it.
+        resources, more = _resources(mentioned_resources(entities))
+        unusable = tuple(dict.fromkeys((*unusable, *more)))
     arm_id, problem = _located(told, resources)
     name = arm_id.name if arm_id else _word(told.name)
     if not name:

@@ -84,12 +84,16 @@ def objects(value: Json) -> list[JsonObject]:
     return found
 
 
-def named_resources(told: Told, entities: list[JsonObject]) -> Iterator[str]:
-    """The texts that name the affected resources, the most trusted first."""
+def named_resources(told: Told) -> Iterator[str]:
+    """The texts by which the alert itself names the affected resources, the most trusted first."""
     yield from map(_resource_id, objects(unpacked(told.members.get("resourceidentifiers"))))
     for name in ("azureresourceid", "resourceid", "associatedresource"):
         yield first_text(told.members, name)
     yield first_text(folded(told.extended), "effectiveazureresourceid")
+
+
+def mentioned_resources(entities: list[JsonObject]) -> Iterator[str]:
+    """The texts by which entities name resources: those that are affected, and others that took part."""
     yield from map(_resource_id, entities)
 
 

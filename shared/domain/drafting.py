@@ -212,13 +212,16 @@ def interrupted(record: Record, body: JsonObject | None) -> Record:
     None for a resource that went: then nobody will know.
     """
     evidence: JsonObject = {**(record.evidence or {}), "interrupted": True}
-    if record.outcome is Outcome.UNCONFIRMED and not (body and shows_fix(record, body)):
+    if record.outcome is Outcome.UNCONFIRMED and not (body and record.changes and shows_fix(record, body)):
         return replace(record, evidence=evidence)
     if not body:
         reason = "the worker was interrupted around the write, and the resource is gone"
         return replace(record, reason_code="fix.unknown", reason=reason, evidence=evidence)
     if shows_fix(record, body):
-        return replace(record, outcome=Outcome.FIXED, reason_code="fixed", evidence=evidence)
+        reason = record.reason
+        if record.outcome is Outcome.UNCONFIRMED:
+            reason = "the worker was interrupted around the act, and the resource shows that it was performed"
+        return replace(record, outcome=Outcome.FIXED, reason_code="fixed", reason=reason, evidence=evidence)
     reason = "the worker was interrupted around the write, and the resource does not show the fix"
     return replace(record, reason_code="fix.interrupted", reason=reason, evidence=evidence)
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from shared.domain.arm_id import ArmId, parse_arm_id
 from shared.domain.body import JsonObject, as_text
@@ -22,7 +22,7 @@ class Exposure:
     said to open; None where nobody knows.
     """
 
-    sha256: str
+    sha256: str = field(repr=False)
     found_at: str = ""
     resource: ArmId | None = None
 

@@ -16,7 +16,7 @@ class AlertRow:
     `types` are alert types as Defender spells them, compared without case; a `*` stands for anything. `respond`,
     `contain` and their `_on_approval` twins name responses and remediations. `contain` is done with a stricter
     baseline: `disable-public-network-access` closes in spite of an allow-list, `restrict-network-rules` drops the
-    ranges that hold the alert's addresses. `auto_when_tagged` are those of the approval ones that need none where the
+    ranges that hold the alert's addresses. `auto_when_tagged` are the responses on approval that need none where the
     resource carries the tag `airlock-containment=auto`. A row that does nothing at all says in `reason` why; one that
     does something says there why that is right. `advice` is what a person has to do.
     """

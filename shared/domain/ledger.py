@@ -1,6 +1,6 @@
 """What Airlock remembers of one resource, and how that changes: pure; the storage stands behind `ports.Ledger`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -14,8 +14,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LONGEST_UNREST = timedelta(minutes=5)
 # What a record says of a fix that ARM took.
 _TAKEN = frozenset({Outcome.FIXED, Outcome.FIX_UNVERIFIED, Outcome.FAILED})
-# How many record ids an entry remembers, so that a signal delivered again adds no second row.
-_REMEMBERED = 24
+# How many record ids, and how many acts, an entry remembers, so that a signal delivered again adds no second row and
+# does nothing a second time: more than one look can have.
+_REMEMBERED = 192
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +43,9 @@ class Entry:
     `watermark` is when the newest finished evaluation began its read. `held_until` and `holder` are the lease.
     `head` is the digest of the newest row of the chain. `names` are the attachable resources that the body named when
     it was last read, by key; `attached_to` the AI resources that name this one. `history` are the fixes that ARM
-    took, `rotations` the keys that were regenerated or claimed for it, `returns` is when a message comes back for
-    another look. `last_signal` is the newest change that waits for the resource to become quiet, `first_signal` the
-    oldest. `version` is None for an entry never written.
+    took, `rotations` the keys that were regenerated or claimed for it, `performed` the other acts (by their tokens),
+    `returns` is when a message comes back for another look. `last_signal` is the newest change that waits for the
+    resource to become quiet, `first_signal` the oldest. `version` is None for an entry never written.
     """
 
     key: str
@@ -59,6 +60,7 @@ class Entry:
     settings_digest: str = ""
     history: tuple[Attempt, ...] = ()
     rotations: tuple[Rotation, ...] = ()
+    performed: tuple[str, ...] = ()
     returns: datetime | None = None
     first_signal: datetime | None = None
     last_signal: datetime | None = None
@@ -88,6 +90,18 @@ class Entry:
     def intend(self, intention: Intention, worker: str, until: datetime) -> "Entry":
         """The entry while the worker carries the intention out."""
         return replace(self, intention=intention, holder=worker, held_until=until)
+
+    def begin_acts(self, tokens: Iterable[str]) -> "Entry":
+        """The entry that remembers those acts as claimed; none of them is begun for the same cause again."""
+        return replace(self, performed=tuple(dict.fromkeys((*self.performed, *tokens)))[-_REMEMBERED:])
+
+    def end_act(self, draft: Record, record: Record, until: datetime) -> tuple["Entry", tuple[Row, ...]]:
+        """The entry with the record of one act of its intention, whose draft is struck off, and with a new lease."""
+        if self.intention is None:
+            raise ValueError("an act ends only within an intention")
+        left = tuple(each for each in self.intention.drafts if each.record_id != draft.record_id)
+        open_ = replace(self.intention, drafts=left) if left else None
+        return replace(self, intention=open_, held_until=until).append((record,))
 
     def release(self) -> "Entry":
         """The entry without a lease; an open intention stays open."""

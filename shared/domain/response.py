@@ -13,6 +13,9 @@ from shared.domain.remediation import Source
 from shared.domain.resource import Resource, place_of
 from shared.domain.resource_types import COGNITIVE_ACCOUNTS, ResourceType
 
+# More deployments than an account may have by default; what is beyond needs a person.
+_MOST_DEPLOYMENTS = 64
+
 type Children = Mapping[str, Sequence[JsonObject]]
 
 
@@ -59,7 +62,8 @@ def affected_deployments(incident: Incident, children: Children) -> Sequence[tup
     where it names none."""
     named = {each.key for each in incident.alert.resources if _is_deployment(each)} if incident.alert else set()
     found = [(place, body) for body in children.get("deployments", ()) if (place := place_of(body)) is not None]
-    return [(place, body) for place, body in found if place.key in named] if named else found
+    chosen = [(place, body) for place, body in found if place.key in named] if named else found
+    return chosen[:_MOST_DEPLOYMENTS]
 
 
 def _is_deployment(named: ArmId) -> bool:

@@ -1,7 +1,7 @@
 """Keys that were regenerated or are about to be: who may turn which key, and what a crash left open. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -66,17 +66,26 @@ def _step(rotations: Sequence[Rotation], key: Secret | None, slot: str, cause: s
     if key is None or (own is not None and own.ended):
         return None
     if own is not None:
-        return Step(Turn.REGENERATE if key.fingerprint == own.fingerprint else Turn.DONE, own)
+        if key.fingerprint != own.fingerprint:
+            return Step(Turn.DONE, own)
+        # Taken up again: the day in which no other cause may regenerate the key begins now.
+        return Step(Turn.REGENERATE, replace(own, begun=now))
     others = [rotation for rotation in of_slot if now - rotation.begun < ONE_IN]
     if others:
         return Step(Turn.LATELY, max(others, key=lambda rotation: rotation.begun))
     return Step(Turn.REGENERATE, Rotation(cause, slot, key.fingerprint, now))
 
 
-def is_pending(rotations: Iterable[Rotation], now: datetime) -> bool:
-    """Whether keys are about to be regenerated. Turned off before that, they could not be listed any more, and the
-    old ones would open the account again as soon as keys are back."""
-    return any(not rotation.ended and now - rotation.begun < _PENDING_FOR for rotation in rotations)
+def is_pending(rotations: Iterable[Rotation], now: datetime, besides: str = "") -> bool:
+    """Whether keys are about to be regenerated for a cause besides that one.
+
+    Turned off before that, they could not be listed any more, and the old ones would open the account again as soon as
+    keys are back.
+    """
+    return any(
+        not rotation.ended and rotation.cause != besides and now - rotation.begun < _PENDING_FOR
+        for rotation in rotations
+    )
 
 
 def with_claims(rotations: Iterable[Rotation], claims: Iterable[Rotation]) -> tuple[Rotation, ...]:

@@ -12,7 +12,7 @@ from shared.domain.alert import Alert, essence, is_alert, parse_alert
 from shared.domain.arm_id import ArmId, parse_arm_id
 from shared.domain.body import Json, JsonObject, as_object, as_text, at
 from shared.domain.exposure import SECRET_EXPOSED, Exposure, parse_exposure
-from shared.domain.redact import one_line
+from shared.domain.redact import one_line, redact
 
 # Event Grid's, the host's and our own name for where signals wait.
 SIGNALS_QUEUE = "signals"
@@ -46,7 +46,8 @@ class Signal:
     """One reason to look at one resource. Everything but `target` is a claim: recorded, never decided on.
 
     `target` is the resource that changed, of an alert the alert itself, of an exposed key the resource that it is said
-    to open; None where nobody told. `alert` and `exposure` are what an event of those kinds claims. A signal that goes
+    to open; None where nobody told. `alert` and `exposure` are what an event of those kinds claims. `place` is the
+    resource that acts were begun on for it before its worker died; None where there was none. A signal that goes
     `elsewhere` asks for a plain look at its target, for the reason of another resource's signal.
 
     `cause` is what makes two signals one: a redelivered event has the cause of its first delivery. `time` is when the
@@ -65,6 +66,7 @@ class Signal:
     raw: JsonObject
     alert: Alert | None = None
     exposure: Exposure | None = None
+    place: ArmId | None = None
     elsewhere: bool = False
     operation: str = ""
     actor: str = ""
@@ -133,6 +135,8 @@ def _parse(text: str, received: datetime) -> Signal | Unreadable:
             found = _elsewhere(found, as_text(again.get("target")))
             if isinstance(found, Unreadable):
                 return found
+        if "place" in again:
+            found = replace(found, place=_parsed(as_text(again.get("place"))))
         ticket = one_line(as_text(again.get("ticket")), 64)
         # Not looked at before it is due, so a read that began before does not cover it.
         due = as_text(again.get("due"))
@@ -152,6 +156,13 @@ def _elsewhere(signal: Signal, named: str) -> Signal | Unreadable:
         return Unreadable("unreadable.target", str(problem), signal.received, signal.id)
     cause = f"{signal.cause} {target.key}"
     return replace(signal, target=target, cause=cause, alert=None, exposure=None, elsewhere=True)
+
+
+def _parsed(path: str) -> ArmId | None:
+    try:
+        return parse_arm_id(path)
+    except ValueError:
+        return None
 
 
 def _count(attempt: Json) -> int:
@@ -235,6 +246,8 @@ def put_back(signal: Signal, ticket: str = "", due: datetime | None = None) -> s
         again["due"] = (due or signal.time).isoformat()
     if signal.recalled:
         again["recalled"] = True
+    if signal.place is not None:
+        again["place"] = signal.place.path
     if signal.elsewhere and signal.target is not None:
         again["target"] = signal.target.path
     return _fitting(signal.raw, lambda event: {"airlock": again, "event": event})
@@ -284,18 +297,19 @@ def _alerted(event: JsonObject, envelope: _Envelope, data: JsonObject, received:
     return Signal(
         kind=SignalKind.DEFENDER_ALERT,
         id=envelope.id,
-        cause=f"alert {alert.id.key if alert.id else alert.name}",
+        # ARM answers one alert under its subscription and under its group: both are the same cause.
+        cause=f"alert {alert.id.subscription if alert.id else '-'} {alert.name}".lower(),
         time=_time(envelope.time, received),
         received=received,
         target=alert.id,
         raw=event,
         alert=alert,
-        operation=alert.type,
+        operation=redact(alert.type, 256),
     )
 
 
 def _exposed(event: JsonObject, envelope: _Envelope, data: JsonObject, received: datetime) -> Signal | Unreadable:
-    """A key that was found somewhere. The event is kept to be put back; its hash is in nothing else."""
+    """A key that was found somewhere. Its hash stays in the event, which is kept to be put back, and in no record."""
     try:
         exposure = parse_exposure(data)
     except ValueError as problem:

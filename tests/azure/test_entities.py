@@ -1,5 +1,7 @@
 """How entries and rows stand in the table: whatever an entry holds comes back, within the service's limits."""
 
+import json
+import zlib
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -26,6 +28,7 @@ from shared.domain.arm_id import ArmId
 from shared.domain.contest import Attempt
 from shared.domain.ledger import Entry, Intention, Version
 from shared.domain.record import Outcome
+from shared.domain.rotation import Rotation
 from tests.azure.making import NOW, SECOND, TARGET, concluded, incompressible, record
 from tests.domain.making import arm_ids, moments
 
@@ -60,6 +63,10 @@ entries = st.builds(
     names=st.frozensets(texts, max_size=3),
     settings_digest=texts,
     history=st.lists(st.builds(Attempt, texts, moments), max_size=3).map(tuple),
+    rotations=st.lists(
+        st.builds(Rotation, texts, texts, st.text("0123456789abcdef", max_size=12), moments, st.booleans()), max_size=4
+    ).map(tuple),
+    performed=st.lists(texts, max_size=3).map(tuple),
     returns=st.none() | moments,
 )
 
@@ -84,6 +91,25 @@ def test_an_entry_comes_back(entry: Entry) -> None:
     assert kept(entity)
     version = Version("tag", entry.intention is not None)
     assert read_entry(entry.key, [Stored(entity)]) == replace(entry, version=version)
+
+
+def test_as_many_rotations_as_are_ever_remembered_come_back() -> None:
+    rotations = tuple(
+        Rotation(f"secret {number:032x}", slot, f"{number:012x}", NOW + number * SECOND, ended=number % 2 == 0)
+        for number in range(32)
+        for slot in ("key2", "key1")
+    )
+    entity = entry_entity(Entry(TARGET.key, rotations=rotations))
+    assert kept(entity)
+    assert read_entry(TARGET.key, [Stored(entity)]).rotations == rotations
+
+
+def test_an_entry_from_before_there_were_rotations_has_none() -> None:
+    before = entry_entity(Entry(TARGET.key, rotations=(Rotation("a", "Key1", "0" * 12, NOW),)))
+    state = json.loads(zlib.decompress(before["Data0"]))
+    del state["state"]["rotations"]
+    old = Stored(before | {"Data0": zlib.compress(json.dumps(state).encode())})
+    assert read_entry(TARGET.key, [old]).rotations == ()
 
 
 @settings(max_examples=20)

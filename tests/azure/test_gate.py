@@ -67,7 +67,7 @@ def test_our_own_stores_are_written_to_in_every_mode(method: str, url: str, perm
     ],
 )
 def test_what_only_looks_like_our_own_is_not(url: str) -> None:
-    assert GATE.refusal("POST", url, None) == "a POST without a fix"
+    assert GATE.refusal("POST", url, None) == "a POST to another host than the client is for"
 
 
 def test_a_store_that_is_not_configured_opens_nothing() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from azure.core.rest import HttpRequest
@@ -34,7 +35,8 @@ def clients(world: ArmWorld, identity: object) -> TrustingClients:
 
 def gated(world: ArmWorld) -> dict[str, Any]:
     """Keyword arguments that point a typed client here, through a gate without stores of our own."""
-    transport = GatedTransport(Gate(frozenset()), connection_verify=str(world.ca_file))
+    gate = Gate(frozenset(), urlsplit(world.url).netloc)
+    transport = GatedTransport(gate, connection_verify=str(world.ca_file))
     return {"base_url": world.url, "transport": transport}
 
 

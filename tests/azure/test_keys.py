@@ -101,7 +101,7 @@ def chain(error: BaseException | None) -> Iterator[BaseException]:
     """An exception and all that it came from, as a traceback shows them."""
     while error is not None:
         yield error
-        error = error.__cause__ or error.__context__
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
 def told_by(error: BaseException) -> str:

@@ -13,7 +13,7 @@ from cli.report import Report, judge
 from remediations import load_catalogue
 from shared.domain.baseline import Baseline
 from shared.domain.body import Json, JsonObject
-from tests.cli.command import EXPORTS, airlock
+from tests.cli.command import EXPORTS, airlock, airlock_inside
 
 SUBSCRIPTION = "/subscriptions/3f6e0c4e-8a0b-4f6e-9d55-2f1b7c9a1e10"
 VISION = f"{SUBSCRIPTION}/resourceGroups/rg-vision/providers/Microsoft.CognitiveServices/accounts/cv-claims"
@@ -62,7 +62,7 @@ def test_findings_as_json() -> None:
 
 
 def test_every_export_in_one_directory_is_one_estate() -> None:
-    done = airlock("check", EXPORTS, "--format", "json")
+    done = airlock_inside("check", EXPORTS, "--format", "json")
     told = json.loads(done.stdout)
     assert done.returncode == 1
     assert told["resources"] == 14
@@ -82,12 +82,12 @@ def test_every_export_in_one_directory_is_one_estate() -> None:
 
 
 def test_resources_that_are_as_they_should_be_end_with_0() -> None:
-    done = airlock("check", EXPORTS / "az-resource-show.json")
+    done = airlock_inside("check", EXPORTS / "az-resource-show.json")
     assert (done.returncode, done.stdout, done.stderr) == (0, "1 resource: 1 good.\n", "")
 
 
 def test_what_has_no_properties_is_unknown_and_never_good() -> None:
-    done = airlock("check", EXPORTS / "az-resource-list.json")
+    done = airlock_inside("check", EXPORTS / "az-resource-list.json")
     assert done.returncode == 0
     assert done.stdout.startswith("3 resources: 3 unknown.\n\nUnknown: the properties were not exported")
     assert all(name in done.stdout for name in ("oai-lab", "mlw-forecast", "stforecast"))
@@ -97,34 +97,34 @@ def test_types_that_no_rule_judges_are_not_counted(tmp_path: Path) -> None:
     file = tmp_path / "vnet.json"
     id_ = f"{SUBSCRIPTION}/resourceGroups/rg/providers/Microsoft.Network/virtualNetworks/hub"
     file.write_text(json.dumps({"id": id_, "type": "Microsoft.Network/virtualNetworks", "properties": {}}))
-    assert json.loads(airlock("check", file, "--format", "json").stdout) == {
+    assert json.loads(airlock_inside("check", file, "--format", "json").stdout) == {
         "resources": 0,
         "findings": [],
         "unknown": [],
     }
-    assert airlock("check", file).stdout == "No resource of a type that rules judge.\n"
+    assert airlock_inside("check", file).stdout == "No resource of a type that rules judge.\n"
 
 
 def test_unusable_input_ends_with_2_and_says_nothing_on_standard_output() -> None:
-    done = airlock("check", EXPORTS / "arm-list.json", "-", "--format", "json", stdin=b'[\n{"id": }]')
+    done = airlock_inside("check", EXPORTS / "arm-list.json", "-", "--format", "json", stdin=b'[\n{"id": }]')
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "airlock: standard input: line 2, column 8: not JSON: Expecting value\n"
 
 
 def test_a_file_name_cannot_steer_the_terminal() -> None:
-    done = airlock("check", "absent\x1b]0;owned\x07\n.json")
+    done = airlock_inside("check", "absent\x1b]0;owned\x07\n.json")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "airlock: absent?]0;owned??.json: No such file or directory\n"
 
 
 def test_the_settings_of_the_environment_count() -> None:
-    strict = airlock("check", EXPORTS / "az-resource-show.json", "--format", "json", AIRLOCK_ALLOW_LISTS="off")
+    strict = airlock_inside("check", EXPORTS / "az-resource-show.json", "--format", "json", AIRLOCK_ALLOW_LISTS="off")
     assert [finding["ref"] for finding in json.loads(strict.stdout)["findings"]] == ["AIR-001"]
     assert strict.stderr == ""
 
 
 def test_settings_that_cannot_be_understood_are_told_of() -> None:
-    done = airlock("check", EXPORTS / "az-resource-show.json", AIRLOCK_ALOW_LISTS="off")
+    done = airlock_inside("check", EXPORTS / "az-resource-show.json", AIRLOCK_ALOW_LISTS="off")
     assert (done.returncode, done.stdout) == (0, "1 resource: 1 good.\n")
     told = "warning: AIRLOCK_ALOW_LISTS is not a setting of Airlock; the nearest is AIRLOCK_ALLOW_LISTS"
     assert done.stderr == f"airlock: {told}\n"
@@ -132,13 +132,13 @@ def test_settings_that_cannot_be_understood_are_told_of() -> None:
 
 def test_a_page_of_more_is_told_of() -> None:
     page = {"data": read_estate(EXPORTS / "az-resource-show.json"), "skip_token": "ew0KICAi"}
-    done = airlock("check", "-", stdin=json.dumps(page).encode())
+    done = airlock_inside("check", "-", stdin=json.dumps(page).encode())
     assert done.returncode == 0
     assert done.stderr.startswith("airlock: warning: standard input says that more pages follow")
 
 
 def test_the_table_fits_80_columns_and_is_plain_where_it_is_not_a_terminal() -> None:
-    done = airlock("check", EXPORTS)
+    done = airlock_inside("check", EXPORTS)
     rows = done.stdout.splitlines()
     assert max(map(len, rows)) <= 80
     assert all(row == row.rstrip() and row.isprintable() for row in rows)

@@ -1,21 +1,26 @@
-"""`airlock leak` as people run it, against a topic that only takes what Event Grid would."""
+"""`airlock leak` as people run it, against a topic that only takes what Event Grid would.
+
+What depends on a process of its own is run in one: pipes, terminals, the ways to sign in. Inputs are tried in ours.
+"""
 
 import asyncio
 import base64
 import json
 import os
 import pty
+import ssl
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from unittest import mock
 
 import pytest
-from aiohttp import web
+from aiohttp import connector, web
 
 from local.certificate import Certificate
 from local.identity import PATH, IdentityService, bearer_of, claims_of
@@ -25,7 +30,7 @@ from shared.domain.body import Json, JsonObject
 from shared.domain.exposure import Exposure, parse_exposure
 from shared.domain.failure import TryAgain
 from shared.domain.secret import digest
-from tests.cli.command import airlock
+from tests.cli.command import airlock, airlock_inside
 from tests.local.arm_world import DEV, serve
 
 COGNITIVE = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
@@ -34,6 +39,8 @@ STORAGE = base64.b64encode(bytes(range(3, 67))).decode()
 PASSWORD = "hunter2-of-contoso"
 ACCOUNT = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.CognitiveServices/accounts/oai-chat-prod"
 BATCH = "application/cloudevents-batch+json; charset=utf-8"
+
+type Ended = subprocess.CompletedProcess[str]
 
 
 @dataclass
@@ -66,10 +73,13 @@ class Topic:
         error = {"error": {"code": "Refused", "message": f"no: {body.decode()}"}}
         return web.json_response(error, status=self.statuses.pop(0), headers=self.headers)
 
-    async def told(self, *arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[str]:
+    async def told(self, *arguments: str, stdin: bytes = b"", command: Callable[..., Ended] = airlock_inside) -> Ended:
         """What the command says that is given this topic, having checked that neither it nor the topic saw a secret."""
         environment = {"AIRLOCK_ALERTS_TOPIC": self.url, **self.environment}
-        done = await asyncio.to_thread(airlock, "leak", *arguments, stdin=stdin, **environment)
+        # aiohttp reads SSL_CERT_FILE as it is imported, which in this process it has been.
+        trusting = ssl.create_default_context(cafile=self.environment["SSL_CERT_FILE"])
+        with mock.patch.object(connector, "_SSL_CONTEXT_VERIFIED", trusting):
+            done = await asyncio.to_thread(command, "leak", *arguments, stdin=stdin, **environment)
         assert_hidden(done.stdout, done.stderr, *(call.decode() for call in self.calls))
         assert not any(digest(key) in done.stdout + done.stderr for key in (COGNITIVE, SEARCH, STORAGE))
         return done
@@ -111,7 +121,9 @@ def report(*findings: Json) -> bytes:
 
 async def test_one_key_from_a_pipe(tmp_path: Path) -> None:
     async with topic(tmp_path) as events:
-        done = await events.told("--found-at", "wiki", "--resource", ACCOUNT, stdin=f"{COGNITIVE}\n".encode())
+        done = await events.told(
+            "--found-at", "wiki", "--resource", ACCOUNT, stdin=f"{COGNITIVE}\n".encode(), command=airlock
+        )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == (
         f"Told {events.host} of 1 key:\n"
@@ -182,7 +194,7 @@ async def test_a_dry_run_tells_nobody(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr, events.calls) == (0, "", [])
     assert done.stdout == "Dry run: would tell of 1 key:\n  deploy.env:3 7d4f09c2a1b8\n"
     assert json.loads(listed.stdout)["published"] == 0
-    assert airlock("leak", "--dry-run", stdin=SEARCH.encode()).stdout == "Dry run: would tell of 1 key.\n"
+    assert airlock_inside("leak", "--dry-run", stdin=SEARCH.encode()).stdout == "Dry run: would tell of 1 key.\n"
 
 
 async def test_a_report_without_findings_is_good_news(tmp_path: Path) -> None:
@@ -233,7 +245,7 @@ async def test_without_a_token_it_says_how_to_sign_in(tmp_path: Path, credential
         events.environment |= {"IDENTITY_HEADER": "wrong", "AZURE_TOKEN_CREDENTIALS": credential}
         # Whoever runs the tests may have signed in.
         events.environment |= {"PATH": "", "HOME": str(tmp_path), "AZURE_CONFIG_DIR": str(tmp_path)}
-        done = await events.told(stdin=STORAGE.encode())
+        done = await events.told(stdin=STORAGE.encode(), command=airlock)
     assert (done.returncode, done.stdout, events.calls) == (1, "", [])
     why = "there is no Entra token: run az login, then this again"
     assert done.stderr == f"airlock: the topic {events.host} was not told: {why}\n"
@@ -264,13 +276,13 @@ async def test_a_host_without_a_trusted_certificate_hears_nothing(
     ],
 )
 def test_a_topic_is_an_https_address(url: str) -> None:
-    done = airlock("leak", "--topic", url, stdin=STORAGE.encode())
+    done = airlock_inside("leak", "--topic", url, stdin=STORAGE.encode())
     assert (done.returncode, done.stdout) == (2, "")
     assert "Error: Invalid value for --topic: " in done.stderr
 
 
 def test_a_resource_is_an_arm_id() -> None:
-    done = airlock("leak", "--dry-run", "--resource", f"accounts/{STORAGE}", stdin=STORAGE.encode())
+    done = airlock_inside("leak", "--dry-run", "--resource", f"accounts/{STORAGE}", stdin=STORAGE.encode())
     assert (done.returncode, done.stdout) == (2, "")
     assert "an ARM id begins with /subscriptions/{id}" in done.stderr
     assert_hidden(done.stderr)
@@ -288,13 +300,13 @@ def test_unusable_input_ends_with_2_and_is_not_repeated() -> None:
     [[COGNITIVE], ["--", STORAGE], ["--dry-run", f"/{SEARCH}"], ["--secret", SEARCH], [f"--key={SEARCH}"]],
 )
 def test_a_key_as_an_argument_is_refused_and_not_repeated(arguments: list[str]) -> None:
-    done = airlock("leak", *arguments, stdin=COGNITIVE.encode())
+    done = airlock_inside("leak", *arguments, stdin=COGNITIVE.encode())
     assert (done.returncode, done.stdout) == (2, "")
     assert_hidden(done.stderr)
 
 
 def test_no_option_takes_a_secret() -> None:
-    done = airlock("leak", "--help")
+    done = airlock_inside("leak", "--help")
     options = {word for row in done.stdout.splitlines() for word in row.split()[:1] if word.startswith("--")}
     assert options == {"--topic", "--found-at", "--resource", "--format", "--dry-run", "--json"}
     assert "Usage: airlock leak [OPTIONS]\n" in done.stdout

@@ -22,7 +22,7 @@ from shared.domain.record import Outcome
 from shared.domain.secret import digest
 from shared.domain.settings import Settings
 from shared.domain.vault import secret_name
-from tests.cli.command import airlock
+from tests.cli.command import airlock, airlock_inside
 from tests.engine.alerts import alert, exposed, told
 from tests.engine.running import Body, account, assert_chained, storage
 
@@ -53,6 +53,13 @@ def rehearse(folder: Path, *options: str, settings: Mapping[str, str] | None = N
     """Runs the command with these settings and no others."""
     out = folder / "out"
     done = airlock("rehearse", "--out", out, *options, stdin=b"", **dict(settings or {}))
+    return Ended(done.returncode, done.stdout, done.stderr, out)
+
+
+def refuse(folder: Path, *options: str) -> Ended:
+    """Runs the command on what it ends over before any rehearsal begins, so in this process."""
+    out = folder / "out"
+    done = airlock_inside("rehearse", "--out", out, *options)
     return Ended(done.returncode, done.stdout, done.stderr, out)
 
 
@@ -193,7 +200,7 @@ class TestGivenEstate:
         (tmp_path / "estate.json").write_text(estate or json.dumps([storage()]))
         (tmp_path / "events.json").write_text(events or "{}")
         paths = ("--estate", str(tmp_path / "estate.json"), "--events", str(tmp_path / "events.json"))
-        ended = rehearse(tmp_path, *paths)
+        ended = refuse(tmp_path, *paths)
         assert ended.code == 2
         assert ("estate.json" if estate else "events.json") in ended.err
         assert not ended.out
@@ -259,7 +266,7 @@ class TestGivenAlerts:
     def test_an_unusable_file_ends_with_2_and_says_where(self, tmp_path: Path, text: str) -> None:
         (tmp_path / "alerts.json").write_text(text)
         estate = write(tmp_path / "estate.json", [storage()])
-        ended = rehearse(tmp_path, "--estate", estate, "--alerts", str(tmp_path / "alerts.json"))
+        ended = refuse(tmp_path, "--estate", estate, "--alerts", str(tmp_path / "alerts.json"))
         assert ended.code == 2
         assert "alerts.json" in ended.err
         assert not ended.out
@@ -268,7 +275,7 @@ class TestGivenAlerts:
     def test_an_alert_that_does_not_tell_its_id_is_of_no_use(self, tmp_path: Path) -> None:
         nowhere = {name: value for name, value in alert(account()).items() if name != "id"}
         estate, alerts = write(tmp_path / "estate.json", [account()]), write(tmp_path / "alerts.json", [nowhere])
-        ended = rehearse(tmp_path, "--estate", estate, "--alerts", alerts)
+        ended = refuse(tmp_path, "--estate", estate, "--alerts", alerts)
         assert ended.code == 2
         assert "$[0].id" in ended.err
 

@@ -398,7 +398,20 @@ def test_resources_come_in_the_order_of_trust_and_each_once() -> None:
             ],
         )
     )
-    assert [resource.path for resource in alert.resources] == named
+    # What entities mention beside them took part, and is not what the alert is about.
+    assert [resource.path for resource in alert.resources] == named[:5]
+
+
+def test_where_the_alert_names_no_resource_its_entities_do() -> None:
+    named = [f"{GROUP}/providers/Microsoft.Storage/storageAccounts/st{number}" for number in range(2)]
+    entities: list[Json] = [
+        {"Type": "azure-resource", "ResourceId": named[0]},
+        {"Type": "azure-resource", "ResourceId": named[0].upper().replace("/SUBSCRIPTIONS/", "/subscriptions/")},
+        {"Type": "host", "ResourceId": f"{named[1]}ignored"},
+        {"type": "x", "cloudResource": {"resourceId": named[1]}},
+    ]
+    bare = exported(ResourceIdentifiers=[], AzureResourceId=None, ExtendedProperties={}, Entities=entities)
+    assert [resource.path for resource in parse_alert(bare).resources] == named
 
 
 def test_a_resource_may_be_in_the_entities_alone() -> None:
@@ -591,8 +604,8 @@ def test_references_may_lead_anywhere_and_in_circles() -> None:
         {"$ref": "9"},
         {"$id": "9", "Type": "x", "Inner": [[{"$id": "10", "Type": "azure-resource", "ResourceId": f"{ACCOUNT}2"}]]},
     ]
-    bare = exported(Entities=entities)
-    assert [resource.path for resource in parse_alert(bare).resources] == [ACCOUNT, f"{ACCOUNT}2"]
+    bare = exported(ResourceIdentifiers=[], AzureResourceId=None, ExtendedProperties={}, Entities=entities)
+    assert [resource.path for resource in parse_alert(bare).resources] == [f"{ACCOUNT}2"]
 
 
 def test_ten_thousand_entities_are_read_in_bounded_time() -> None:

@@ -1,29 +1,41 @@
 """From what happened to the records that say so."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from shared.domain.act import Act, RegenerateKey
 from shared.domain.arm_id import parse_arm_id
 from shared.domain.body import Json, JsonObject
 from shared.domain.decision import Verdict
 from shared.domain.drafting import (
+    Scene,
     Stamp,
     applied,
     finished,
     interrupted,
+    of_act,
     of_decision,
+    of_incident,
+    of_proposal,
     of_signal,
     of_unreadable,
+    performed,
     refused,
     shows_fix,
 )
+from shared.domain.evidence import snapshot
 from shared.domain.failure import Cause
-from shared.domain.record import GENESIS, LONGEST_SEALED, Outcome, seal
-from shared.domain.resource_types import STORAGE
+from shared.domain.incident import Incident
+from shared.domain.proposal import Proposal, propose
+from shared.domain.record import GENESIS, LONGEST_SEALED, Outcome, Record, record_from_json, seal
+from shared.domain.resource import Resource
+from shared.domain.resource_types import COGNITIVE_ACCOUNTS, STORAGE
 from shared.domain.signal import Unreadable, parse_message
 from tests.domain.making import NOW, SUBSCRIPTION, TARGET, decision, record, resource, signal
+from tests.domain.test_incident import CATALOGUE, incident, leak, settings_of
 from tests.remediations import bodies
 
 STAMP = Stamp("1.2.3", "0123456789ab")
@@ -208,3 +220,224 @@ def test_the_longest_claims_can_still_be_sealed(letter: str) -> None:
     told = of_signal(signal(target=target, **claims), STAMP, NOW, Outcome.IGNORED, "ignored.type", letter * 9_000)
     row = seal(told, TARGET.key, GENESIS)
     assert len(str(row.columns["Sealed"])) <= LONGEST_SEALED
+
+
+# From here on: incidents and acts.
+
+ACCOUNT = bodies.resource(COGNITIVE_ACCOUNTS, bodies.account(disableLocalAuth=False))
+SPENDING = "AI.Azure_DOWVolumeAnomaly"
+
+
+def scene(told: Incident | None = None, resource: Resource = ACCOUNT, **changes: object) -> Scene:
+    """The scene of an incident, looked at a second after its signal; `changes` are of the signal."""
+    heard = signal(target=None, cause="alert a", **changes)
+    return Scene(heard, STAMP, resource, told or leak(), NOW + SECOND)
+
+
+def proposals(at: Scene, environment: Mapping[str, str] | None = None) -> dict[str, Proposal]:
+    """What the real catalogue proposes there, by the names of the responses."""
+    deployment: JsonObject = {
+        "id": f"{at.resource.id.path}/deployments/gpt-4.1",
+        "name": "gpt-4.1",
+        "sku": {"name": "GlobalStandard", "capacity": 100},
+        "properties": {},
+    }
+    children = {"deployments": [deployment]}
+    found = propose(at.resource, at.incident, children, CATALOGUE, settings_of(environment))
+    return {each.response.name: each for each in found}
+
+
+def rotating(at: Scene | None = None) -> tuple[Record, tuple[RegenerateKey, ...]]:
+    """The draft of the rotation of an exposed key's account, and its acts."""
+    place = at or scene()
+    proposal = proposals(place)["rotate-exposed-keys"]
+    acts = tuple(act for act in proposal.plan.acts if isinstance(act, RegenerateKey))
+    return of_proposal(place, proposal), acts
+
+
+def test_an_incident_is_told_with_what_a_person_has_to_do() -> None:
+    told = incident(dict(ACCOUNT.body), severity="High")
+    drafted = of_incident(scene(told), {"a": 1})
+    assert (drafted.outcome, drafted.reason_code) == (Outcome.ADVISED, "incident.confirmed")
+    assert drafted.reason.startswith(told.title)
+    assert (drafted.severity, drafted.evidence, drafted.rule) == ("high", {"a": 1}, "")
+    assert (drafted.resource_id, drafted.location) == (ACCOUNT.id.path, ACCOUNT.location)
+    assert (drafted.cause, drafted.detect_ms) == ("alert a", 1000)
+
+
+@pytest.mark.parametrize(
+    "told, environment, name, outcome",
+    [
+        (leak(), {}, "rotate-exposed-keys", Outcome.UNCONFIRMED),
+        (leak(), {"AIRLOCK_ROTATE_EXPOSED_KEYS": "audit"}, "rotate-exposed-keys", Outcome.AUDITED),
+        (leak(), {"AIRLOCK_OWN_RESOURCES": ACCOUNT.id.name}, "rotate-exposed-keys", Outcome.REFUSED),
+        (incident(kind=SPENDING), {}, "rotate-exposed-keys", Outcome.AWAITING_APPROVAL),
+        (incident(kind=SPENDING), {}, "cap-deployments", Outcome.AWAITING_APPROVAL),
+        (incident(kind=SPENDING), {}, "tag-incident", Outcome.UNCONFIRMED),
+    ],
+)
+def test_of_proposal(told: Incident, environment: Mapping[str, str], name: str, outcome: Outcome) -> None:
+    place = scene(told)
+    proposal = proposals(place, environment)[name]
+    drafted = of_proposal(place, proposal)
+    assert drafted.outcome is outcome
+    assert (drafted.reason_code, drafted.reason) == (proposal.code, proposal.reason)
+    assert (drafted.remediation, drafted.ref) == (name, proposal.response.ref)
+    assert drafted.rule == f"{proposal.response.ref}/cognitive-accounts"
+    assert (drafted.mode, drafted.severity) == (proposal.mode.value, told.severity.value)
+    assert drafted.evidence == {"incident": told.name}
+    assert drafted.controls == list(proposal.response.controls)
+    assert drafted.changes
+    seal(drafted, ACCOUNT.id.key, GENESIS)
+
+
+def test_every_verdict_on_a_response_has_an_outcome() -> None:
+    proposal = proposals(scene())["rotate-exposed-keys"]
+    outcomes = {of_proposal(scene(), replace(proposal, verdict=verdict)).outcome for verdict in Verdict}
+    assert len(outcomes) == len(Verdict)
+    assert Outcome.FIXED not in outcomes
+    assert Outcome.FIX_UNVERIFIED not in outcomes
+
+
+def test_nothing_to_do_changes_nothing() -> None:
+    keyless = bodies.resource(COGNITIVE_ACCOUNTS, bodies.account(disableLocalAuth=True))
+    place = scene(resource=keyless)
+    drafted = of_proposal(place, proposals(place)["rotate-exposed-keys"])
+    assert (drafted.outcome, drafted.reason_code, drafted.changes) == (Outcome.ADVISED, "response.nothing-to-do", [])
+
+
+def test_a_proposal_tells_all_of_its_acts_and_an_act_only_its_own() -> None:
+    drafted, acts = rotating()
+    keys = [{"path": f"keys.{slot}", "actual": None, "desired": "regenerated"} for slot in ("Key2", "Key1")]
+    assert drafted.changes == keys
+    assert [of_act(drafted, act).changes for act in acts] == [[keys[0]], [keys[1]]]
+
+
+def test_an_act_is_unconfirmed_until_it_is_known_how_it_ended() -> None:
+    drafted, acts = rotating()
+    for act in acts:
+        draft = of_act(drafted, act)
+        assert (draft.outcome, draft.reason_code) == (Outcome.UNCONFIRMED, "act.unconfirmed")
+        assert "interrupted" in draft.reason
+        assert (draft.rule, draft.cause, draft.evidence) == (drafted.rule, drafted.cause, drafted.evidence)
+        assert record_from_json(draft.as_json()) == draft, "it comes back from the ledger"
+
+
+def test_acts_of_one_signal_are_records_of_their_own() -> None:
+    drafted, acts = rotating()
+    ids = {of_act(drafted, act).record_id for act in acts}
+    assert len(ids | {drafted.record_id}) == len(acts) + 1
+
+
+def ended(draft: Record, **evidence: Json) -> tuple[Record, ...]:
+    """Every way in which an act may end."""
+    return (
+        draft,
+        performed(draft, Outcome.FIXED, "key.regenerated", "it is dead", **evidence),
+        performed(draft, Outcome.FIX_UNVERIFIED, "key.unverified", "it is not", **evidence),
+        performed(draft, Outcome.AWAITING_APPROVAL, "approval.rotated-lately", "wait", **evidence),
+        refused(draft, Cause("arm.scope-locked", "there is a lock", "request-1")),
+    )
+
+
+def test_a_record_of_an_act_has_one_id_whichever_delivery_made_it() -> None:
+    """Another event of the same cause, another time, another attempt, by another version: the same row."""
+    first, acts = rotating()
+    later = Scene(
+        signal(target=None, cause="alert a", id="event-2", attempt=7, received=NOW + timedelta(hours=6)),
+        Stamp("9.9.9", "f" * 12),
+        ACCOUNT,
+        leak(),
+        NOW + timedelta(hours=6),
+    )
+    again, acts_again = rotating(later)
+    assert acts == acts_again
+    for act in acts:
+        for one, other in zip(
+            ended(of_act(first, act), deadKey="0" * 12),
+            ended(of_act(again, act), deadKey="f" * 12, interrupted=True),
+            strict=True,
+        ):
+            assert one.record_id == finished(other, NOW + timedelta(hours=6), SECOND).record_id
+
+
+def test_how_an_act_ended_makes_another_record_of_it() -> None:
+    drafted, acts = rotating()
+    found = [record.record_id for act in acts for record in ended(of_act(drafted, act))]
+    assert len(set(found)) == len(found)
+
+
+@pytest.mark.parametrize("other", ["cause", "resource", "key"])
+def test_ids_differ_by_cause_resource_and_key(other: str) -> None:
+    drafted, (secondary, primary) = rotating()
+    one = of_act(drafted, secondary)
+    match other:
+        case "cause":
+            two = of_act(replace(drafted, cause="alert b"), secondary)
+        case "resource":
+            body = bodies.account({"id": f"{ACCOUNT.id.path}2"}, disableLocalAuth=False)
+            two = of_act(rotating(scene(resource=bodies.resource(COGNITIVE_ACCOUNTS, body)))[0], secondary)
+        case _:
+            two = of_act(drafted, primary)
+    assert one.record_id != two.record_id
+
+
+def test_performed_keeps_what_was_known() -> None:
+    drafted, (act, _) = rotating()
+    told = performed(of_act(drafted, act), Outcome.FIXED, "key.regenerated", f"key {KEY}", deadKey="0" * 12)
+    assert (told.outcome, told.reason_code) == (Outcome.FIXED, "key.regenerated")
+    assert KEY not in told.reason
+    assert told.evidence == {"incident": leak().name, "deadKey": "0" * 12}
+    assert performed(record(), Outcome.FIXED, "x", "y", a=1).evidence == {"a": 1}
+    assert drafted.evidence == {"incident": leak().name}, "the draft is left as it is"
+
+
+@pytest.mark.parametrize("body", [None, {}, ACCOUNT.body, {"keys": {"Key2": "other"}}])
+def test_a_regeneration_that_was_interrupted_stays_unconfirmed(body: JsonObject | None) -> None:
+    drafted, acts = rotating()
+    for act in acts:
+        told = interrupted(of_act(drafted, act), body)
+        assert (told.outcome, told.reason_code) == (Outcome.UNCONFIRMED, "act.unconfirmed")
+        assert told.evidence == {"incident": leak().name, "interrupted": True}
+
+
+def tag_draft() -> tuple[Record, Act, str]:
+    """The draft of the tag, its act, and the value."""
+    told = incident(dict(ACCOUNT.body))
+    place = scene(told)
+    proposal = proposals(place)["tag-incident"]
+    (act,) = proposal.plan.acts
+    return of_act(of_proposal(place, proposal), act), act, told.name
+
+
+def test_a_tag_that_was_interrupted_is_proven_by_the_resource() -> None:
+    draft, _, value = tag_draft()
+    shown = dict(ACCOUNT.body) | {"tags": {"airlock-incident": value}}
+    assert interrupted(draft, shown).outcome is Outcome.FIXED
+    for body in (None, {}, dict(ACCOUNT.body), dict(ACCOUNT.body) | {"tags": {"airlock-incident": "other"}}):
+        assert interrupted(draft, body).outcome is Outcome.UNCONFIRMED
+
+
+@pytest.mark.parametrize("name", ["cap-deployments", "pause-deployments"])
+def test_a_deployment_s_act_is_not_proven_by_its_account(name: str) -> None:
+    place = scene(incident(kind=SPENDING))
+    proposal = proposals(place)[name]
+    (act,) = proposal.plan.acts
+    draft = replace(of_act(of_proposal(place, proposal), act), outcome=Outcome.UNCONFIRMED)
+    assert interrupted(draft, ACCOUNT.body).outcome is Outcome.UNCONFIRMED
+
+
+def test_an_act_that_shows_nothing_is_never_proven() -> None:
+    """Nothing to compare is no proof."""
+    drafted, (act, _) = rotating()
+    draft = replace(of_act(drafted, act), changes=[])
+    assert interrupted(draft, ACCOUNT.body).outcome is Outcome.UNCONFIRMED
+
+
+def test_an_incident_s_record_is_the_same_for_every_delivery() -> None:
+    told = incident(dict(ACCOUNT.body))
+    first, later = scene(told), scene(told, id="event-2", attempt=7)
+    evidence = snapshot(told, ACCOUNT, {}, ())
+    assert of_incident(first, evidence).record_id == of_incident(later, evidence | {"x": 1}).record_id
+    other = scene(told, resource=bodies.resource(STORAGE, bodies.storage()))
+    assert of_incident(first, evidence).record_id != of_incident(other, evidence).record_id

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -135,7 +136,7 @@ class TestNoSecrets:
             {"description": KEY},
         ],
     )
-    def test_of_an_alert(self, more: dict[str, object]) -> None:
+    def test_of_an_alert(self, more: dict[str, Any]) -> None:
         told = incident(PATH, **more)
         assert KEY not in json.dumps(evidence(told))
         assert KEY not in str(sealed(told).columns)
@@ -143,7 +144,8 @@ class TestNoSecrets:
     @pytest.mark.parametrize("field", ["alertType", "intent"])
     def test_of_the_words_of_an_alert(self, field: str) -> None:
         """They are Defender's own, and still come from outside."""
-        told = incident(body=alert(PATH, **{field: KEY}))
+        more: dict[str, Any] = {field: KEY}
+        told = incident(body=alert(PATH, **more))
         assert KEY not in json.dumps(evidence(told))
 
     @pytest.mark.parametrize(
@@ -151,7 +153,8 @@ class TestNoSecrets:
     )
     @pytest.mark.parametrize("value", [KEY, [KEY], {"a": [{"b": KEY}]}, {KEY: 1}, f"x key={KEY} y"])
     def test_of_the_resource(self, path: str, value: Json) -> None:
-        resource = bodies.resource(COGNITIVE_ACCOUNTS, bodies.account(**{path: value}))
+        more: dict[str, Any] = {path: value}
+        resource = bodies.resource(COGNITIVE_ACCOUNTS, bodies.account(**more))
         assert KEY not in json.dumps(evidence(incident(PATH), resource))
 
     @pytest.mark.parametrize(
@@ -171,8 +174,14 @@ class TestNoSecrets:
 
     @given(anything, st.sampled_from([KEY, f"key={KEY}", f"Bearer {KEY}", f"a {KEY}\x00b"]))
     def test_of_anything(self, value: Json, secret: str) -> None:
-        for planted in ([value, secret], {"a": value, "b": {"c": secret}}, {secret: value}, [[{"x": [secret]}]]):
-            assert KEY not in json.dumps(cleaned(planted))
+        planted: tuple[Json, ...] = (
+            [value, secret],
+            {"a": value, "b": {"c": secret}},
+            {secret: value},
+            [[{"x": [secret]}]],
+        )
+        for each in planted:
+            assert KEY not in json.dumps(cleaned(each))
 
 
 class TestSmall:
@@ -206,7 +215,9 @@ class TestSmall:
     @pytest.mark.parametrize("letter", ["a", "資"])
     def test_of_an_alert_with_as_many_and_as_long_names_as_there_can_be(self, letter: str) -> None:
         entities = [{"type": "account", "name": f"{number} " + f"{letter} " * 128} for number in range(1000)]
-        addresses = [{"type": "ip", "address": f"2001:db8:ffff:ffff:ffff:ffff:ffff:{number:x}"} for number in range(999)]
+        addresses = [
+            {"type": "ip", "address": f"2001:db8:ffff:ffff:ffff:ffff:ffff:{number:x}"} for number in range(999)
+        ]
         named = [f"{GROUP}/providers/Microsoft.Search/searchServices/{letter * 250}{number}" for number in range(32)]
         intent = ",".join(f"{number}{letter * 120}" for number in range(64))
         report = alert(PATH, *named, entities=[*entities, *addresses], alertDisplayName=letter * 9000, intent=intent)

@@ -70,7 +70,9 @@ def test_what_has_no_hash_tells_of_no_key(sha256: Json) -> None:
     assert not isinstance(sha256, str) or not sha256 or sha256 not in str(told.value)
 
 
-@pytest.mark.parametrize("named", ["nonsense", f"{TARGET.path}/../x", f"{TARGET.path}?x", "/subscriptions/", "x" * 5000])
+@pytest.mark.parametrize(
+    "named", ["nonsense", f"{TARGET.path}/../x", f"{TARGET.path}?x", "/subscriptions/", "x" * 5000]
+)
 def test_a_resource_that_is_none_is_told_without_repeating_it(named: str) -> None:
     with pytest.raises(ValueError, match="ARM id") as told:
         parse_exposure({"sha256": SHA256, "resourceId": named})
@@ -79,7 +81,15 @@ def test_a_resource_that_is_none_is_told_without_repeating_it(named: str) -> Non
 
 @pytest.mark.parametrize(
     "place",
-    [KEY, f"config.py: key={KEY}", f"https://x/?sig={KEY}", SHA256, f"{SHA256} in config.py", f"a\n{KEY}\x00b", f"{KEY}…"],
+    [
+        KEY,
+        f"config.py: key={KEY}",
+        f"https://x/?sig={KEY}",
+        SHA256,
+        f"{SHA256} in config.py",
+        f"a\n{KEY}\x00b",
+        f"{KEY}…",
+    ],
 )
 def test_neither_key_nor_hash_stands_where_it_was_found(place: str) -> None:
     told = parse_exposure({"sha256": SHA256, "foundAt": place}).found_at
@@ -132,8 +142,8 @@ def test_what_is_told_reads_back(sha256: str, place: str, resource: object) -> N
 @pytest.mark.parametrize("field", ["sha256", "foundAt", "resourceId"])
 @pytest.mark.parametrize("value", NASTY)
 def test_nasty_fields(field: str, value: Json) -> None:
-    data: JsonObject = {"sha256": SHA256, "foundAt": "a", "resourceId": TARGET.path} | {field: value}
-    assert_read_or_refused(data)
+    data: JsonObject = {"sha256": SHA256, "foundAt": "a", "resourceId": TARGET.path}
+    assert_read_or_refused({**data, field: value})
 
 
 @given(st.dictionaries(st.sampled_from(["sha256", "foundAt", "resourceId"]) | st.text(max_size=6), anything))
@@ -146,7 +156,7 @@ def assert_read_or_refused(data: JsonObject) -> None:
     try:
         told = parse_exposure(data)
     except ValueError as problem:
-        assert str(problem)
+        assert str(problem)  # noqa: PT017 - it may be read as well
         return
     assert len(told.sha256) == 64
     assert len(told.found_at) <= 256

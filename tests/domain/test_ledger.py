@@ -149,10 +149,11 @@ def test_nothing_to_record_leaves_the_chain_alone() -> None:
 
 
 def test_a_memory_has_an_end() -> None:
-    entry, rows = ENTRY.conclude([record(cause=str(number)) for number in range(100)], NOW)
-    assert len(rows) == 100
+    entry, rows = ENTRY.conclude([record(cause=str(number)) for number in range(300)], NOW)
+    assert len(rows) == 300
     assert entry.remembered == tuple(row.record_id for row in rows[-len(entry.remembered) :])
-    assert 20 <= len(entry.remembered) < 100
+    # More than one look at a resource can have, so that its repetition adds nothing.
+    assert 100 <= len(entry.remembered) < 300
 
 
 @given(st.lists(moments, max_size=6))

@@ -120,6 +120,12 @@ def test_whether_keys_are_about_to_be_regenerated(rotations: tuple[Rotation, ...
     assert is_pending(iter(rotations), NOW) is pending
 
 
+def test_a_cause_does_not_wait_for_itself() -> None:
+    assert not is_pending((claim(),), NOW, "a")
+    assert not is_pending((claim(), claim("b", "Key1", ended=True)), NOW, "a")
+    assert is_pending((claim(), claim("b", "Key1")), NOW, "a")
+
+
 def test_nobody_waits_for_ever_for_a_claim() -> None:
     assert not is_pending((claim(),), NOW + 365 * DAY)
 
@@ -160,8 +166,12 @@ class TestClaims:
         assert without_claim((), claim()) == ()
 
     @given(
-        st.lists(st.builds(Rotation, st.sampled_from("abc"), st.sampled_from(SLOTS), st.text(), moments, st.booleans())),
-        st.lists(st.builds(Rotation, st.sampled_from("abc"), st.sampled_from(SLOTS), st.text(), moments, st.booleans())),
+        st.lists(
+            st.builds(Rotation, st.sampled_from("abc"), st.sampled_from(SLOTS), st.text(), moments, st.booleans())
+        ),
+        st.lists(
+            st.builds(Rotation, st.sampled_from("abc"), st.sampled_from(SLOTS), st.text(), moments, st.booleans())
+        ),
     )
     def test_any_claims_can_be_put_together(self, rotations: list[Rotation], claims: list[Rotation]) -> None:
         kept = with_claims(rotations, claims)

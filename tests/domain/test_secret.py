@@ -63,6 +63,8 @@ def test_only_the_key_itself_matches(key: str, other: str) -> None:
     assert (Secret(key) == Secret(other)) is (key == other)
 
 
-@pytest.mark.parametrize("told", ["", KEY, digest(KEY)[:12], digest(KEY).upper(), f"{digest(KEY)} ", "ä" * 64, "0" * 64])
+@pytest.mark.parametrize(
+    "told", ["", KEY, digest(KEY)[:12], digest(KEY).upper(), f"{digest(KEY)} ", "ä" * 64, "0" * 64]
+)
 def test_nothing_but_the_full_hash_in_lower_case_matches(told: str) -> None:
     assert not Secret(KEY).matches(told)

@@ -2,7 +2,7 @@
 
 import re
 import string
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
 from datetime import timedelta
 
@@ -13,6 +13,9 @@ from hypothesis import strategies as st
 from remediations import load_catalogue
 from shared.domain.baseline import Baseline
 from shared.domain.mode import Mode
+from shared.domain.remediation import Remediation
+from shared.domain.resource_types import COGNITIVE_ACCOUNTS, SEARCH, ResourceType
+from shared.domain.response import Response
 from shared.domain.settings import (
     HostStorage,
     Operational,
@@ -68,7 +71,9 @@ def named(option: str) -> str:
 
 
 def modes(settings: Settings) -> set[Mode]:
-    return {settings.mode_of(remediation, rule) for remediation in CATALOG.remediations for rule in remediation.rules}
+    """The modes of everything that Airlock can do."""
+    fixes = {settings.mode_of(remediation, rule) for remediation in CATALOG.remediations for rule in remediation.rules}
+    return fixes | {settings.mode_for(response, kind) for response in CATALOG.responses for kind in response.types}
 
 
 def test_no_two_settings_share_a_name() -> None:
@@ -125,6 +130,81 @@ def test_nothing_set_is_audit() -> None:
 )
 def test_the_mode_that_counts(environment: Mapping[str, str], mode: Mode) -> None:
     assert read_settings(environment, CATALOGUE).mode_of(REMEDIATION, RULE) is mode
+
+
+ROTATE = next(each for each in CATALOG.responses if each.name == "rotate-exposed-keys")
+
+
+@pytest.mark.parametrize(
+    "environment, accounts, search",
+    [
+        ({}, "audit", "audit"),
+        ({"AIRLOCK_MODE": "enforce"}, "enforce", "enforce"),
+        ({"AIRLOCK_MODE": "off"}, "off", "off"),
+        ({"AIRLOCK_ROTATE_EXPOSED_KEYS": "enforce"}, "enforce", "enforce"),
+        ({"AIRLOCK_MODE": "enforce", "AIRLOCK_ROTATE_EXPOSED_KEYS": "audit"}, "audit", "audit"),
+        ({"AIRLOCK_MODE": "enforce", "AIRLOCK_ROTATE_EXPOSED_KEYS": "off"}, "off", "off"),
+        ({"AIRLOCK_ROTATE_EXPOSED_KEYS_SEARCH": "enforce"}, "audit", "enforce"),
+        ({"AIRLOCK_MODE": "enforce", "AIRLOCK_ROTATE_EXPOSED_KEYS_SEARCH": "off"}, "enforce", "off"),
+        ({"AIRLOCK_ROTATE_EXPOSED_KEYS": "off", "AIRLOCK_ROTATE_EXPOSED_KEYS_SEARCH": "enforce"}, "off", "enforce"),
+        ({"AIRLOCK_ROTATE_EXPOSED_KEYS": "enforce", "AIRLOCK_ROTATE_EXPOSED_KEYS_SEARCH": "audit"}, "enforce", "audit"),
+        ({"AIRLOCK_ROTATE_EXPOSED_KEYS_COGNITIVE_ACCOUNTS": "enforce"}, "enforce", "audit"),
+        # Off wins over everything.
+        ({"AIRLOCK_MODE": "off", "AIRLOCK_ROTATE_EXPOSED_KEYS": "enforce"}, "off", "off"),
+        ({"AIRLOCK_MODE": "off", "AIRLOCK_ROTATE_EXPOSED_KEYS_SEARCH": "enforce"}, "off", "off"),
+        # With a problem anywhere nothing enforces, and what is off stays off.
+        ({"AIRLOCK_MODE": "enforce", "AIRLOCK_TYPO": "1"}, "audit", "audit"),
+        ({"AIRLOCK_ROTATE_EXPOSED_KEYS_SEARCH": "enforce", "AIRLOCK_TYPO": "1"}, "audit", "audit"),
+        ({"AIRLOCK_MODE": "enforce", "AIRLOCK_ROTATE_EXPOSED_KEYS": "on"}, "audit", "audit"),
+        ({"AIRLOCK_MODE": "enforce", "AIRLOCK_ROTATE_EXPOSED_KEYS": "off", "AIRLOCK_TYPO": "1"}, "off", "off"),
+        ({"AIRLOCK_MODE": "off", "AIRLOCK_TYPO": "1"}, "off", "off"),
+        # The switches of others are theirs.
+        ({"AIRLOCK_TAG_INCIDENT": "enforce", "AIRLOCK_ENFORCE_TLS": "enforce"}, "audit", "audit"),
+    ],
+)
+def test_the_mode_of_a_response(environment: Mapping[str, str], accounts: str, search: str) -> None:
+    settings = read_settings(environment, CATALOG)
+    assert settings.mode_for(ROTATE, COGNITIVE_ACCOUNTS).value == accounts
+    assert settings.mode_for(ROTATE, SEARCH).value == search
+
+
+def acts_with_types() -> Iterator[tuple[Remediation | Response, ResourceType]]:
+    """Everything that can be switched, with each type that it can be switched for."""
+    for remediation in CATALOG.remediations:
+        yield from ((remediation, rule.type) for rule in remediation.rules)
+    for response in CATALOG.responses:
+        yield from ((response, kind) for kind in response.types)
+
+
+def test_every_switch_turns_its_own_act_and_no_other() -> None:
+    """Remediations and responses share one space of names: none may be another's name with a type behind it."""
+    pairs = tuple(acts_with_types())
+    for name in switches(CATALOG):
+        settings = read_settings({name: "enforce"}, CATALOG)
+        assert settings.problems == ()
+        turned = {(act.name, kind.name) for act, kind in pairs if settings.mode_for(act, kind) is Mode.ENFORCE}
+        own = {(act.name, kind.name) for act, kind in pairs if name in {switch(act), f"{switch(act)}_{kind.suffix}"}}
+        assert turned == own, name
+        assert len({act for act, _ in turned}) == 1, name
+
+
+def test_every_switch_is_spelt_by_its_act() -> None:
+    spelt = {f"AIRLOCK_{act.name.upper().replace('-', '_')}" for act, _ in acts_with_types()}
+    suffixed = {f"AIRLOCK_{act.name.upper().replace('-', '_')}_{kind.suffix}" for act, kind in acts_with_types()}
+    assert {*switches(CATALOG)} == spelt | suffixed
+    assert not spelt & suffixed
+    assert not (spelt | suffixed) & {named(option.name) for option in fields(Operational)}
+
+
+@given(st.dictionaries(st.sampled_from(tuple(switches(CATALOG))), st.sampled_from(["off", "audit", "enforce"])))
+def test_off_wins_over_any_switches(chosen: Mapping[str, str]) -> None:
+    off = read_settings({**chosen, "AIRLOCK_MODE": "off"}, CATALOG)
+    broken = read_settings({**chosen, "AIRLOCK_MODE": "enforce", "AIRLOCK_TYPO": "1"}, CATALOG)
+    whole = read_settings({**chosen, "AIRLOCK_MODE": "enforce"}, CATALOG)
+    for act, kind in acts_with_types():
+        assert off.mode_for(act, kind) is Mode.OFF
+        wanted = whole.mode_for(act, kind)
+        assert broken.mode_for(act, kind) is (Mode.AUDIT if wanted is Mode.ENFORCE else wanted)
 
 
 @given(environments)

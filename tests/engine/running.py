@@ -102,6 +102,10 @@ class Running:
             await self.azure.publish(write_event(resource, datetime.now(UTC)))
         await self.finish()
 
+    async def change_soon(self, resource: Body) -> None:
+        """Tells Event Grid that somebody wrote the resource, and waits for nothing."""
+        await self.azure.publish(write_event(resource, datetime.now(UTC)))
+
     async def finish(self) -> None:
         """Waits until every event and every signal is done."""
         await self.azure.finish(PATIENCE)
@@ -260,3 +264,4 @@ async def until_settled(running: Running, condition: Callable[[], bool]) -> None
         while not condition():
             await running.azure.host.run_timer("settle")
             await running.azure.host.wait_idle(20)
+            await asyncio.sleep(0.1)

@@ -1,9 +1,11 @@
-"""Keys that were found in public, from the event on the topic to new keys and a record."""
+"""Keys that were found in public, from the event on the topic to new keys and a record.
+
+A run costs more than what is played in it, so what needs the same settings is played in one, with an account for each.
+"""
 
 import json
 from collections.abc import Sequence
-
-import pytest
+from typing import Any
 
 from local.arm.service import ArmConfig
 from local.contoso import GROUP
@@ -61,123 +63,156 @@ def keys_told(running: Running, body: Body, rule: str = "AIR-101") -> list[tuple
     return [(str(row["Changes"][0]["path"]), str(row["Outcome"])) for row in rows]
 
 
+def regenerating(name: str, **how: Any) -> Fault:  # noqa: ANN401 - fields of Fault
+    """A fault that meets regenerations of that account's keys alone."""
+    return Fault(service="arm", method="POST", path_contains=f"accounts/{name}/regenerateKey", **how)
+
+
+def listing(name: str, **how: Any) -> Fault:  # noqa: ANN401 - fields of Fault
+    """A fault that meets requests for that account's keys alone."""
+    return Fault(service="arm", method="POST", path_contains=f"accounts/{name}/listKeys", **how)
+
+
+def leak(running: Running, body: Body, slot: str | None = None, event_id: str = "") -> Body:
+    """The event about the key that the account has now, its primary one unless another is named."""
+    key = running.azure.key_of(str(body["id"]), slot or slots(body)[0])
+    return exposed(key, body, event_id or f"leak-{body['name']}")
+
+
+def outcomes(running: Running, *bodies: Body) -> dict[str, set[str]]:
+    """What the records say of the keys of each account, by its name."""
+    return {str(body["name"]): {outcome for _, outcome in keys_told(running, body)} for body in bodies}
+
+
+def told_of(running: Running, event_id: str) -> list[Body]:
+    """The records of the event that no rule or response is named in."""
+    return [row for row in running.records_of("SecretExposed") if row["SignalId"] == event_id]
+
+
 class TestRotation:
-    @pytest.mark.parametrize("body", [account(), search(), sound_storage()], ids=lambda body: body["name"])
-    @pytest.mark.parametrize("which", [0, 1], ids=["primary", "secondary"])
-    async def test_the_account_that_the_key_opens_gets_new_keys_and_then_does_without(
-        self, body: Body, which: int
+    async def test_the_account_that_the_key_opens_gets_new_keys_and_then_does_without(self) -> None:
+        bodies = [
+            each
+            for which in (0, 1)
+            for each in (account(f"oai{which}"), search(f"srch{which}"), sound_storage(f"st{which}"))
+        ]
+        async with airlock(bodies) as running:
+            keys = {
+                str(body["name"]): running.azure.key_of(body["id"], slots(body)[which])
+                for which in (0, 1)
+                for body in bodies
+                if str(body["name"]).endswith(str(which))
+            }
+            await running.tell(*(exposed(keys[body["name"]], body, f"leak-{body['name']}") for body in bodies))
+            for body in bodies:
+                name = str(body["name"])
+                assert rotations(running, body) == (1, 1), name
+                assert keys[name] not in {running.azure.key_of(body["id"], slot) for slot in slots(body)}, name
+                assert {outcome for _, outcome in keys_told(running, body)} == {"Fixed"}, name
+                rows = [row for row in running.records(body) if row.get("Ref") == "AIR-101"]
+                assert all(len(row["Evidence"]["deadKey"]) == 12 for row in rows), name
+                assert {row["SignalKind"] for row in rows} == {"SecretExposed"}, name
+                live = running.live(body)
+                assert live.get("disableLocalAuth") is True or live.get("allowSharedKeyAccess") is False, name
+            assert_chained(running.azure.logs.rows)
+            self.assert_the_secondary_goes_first_and_keys_before_they_are_turned_off(running, bodies[0])
+            self.assert_query_keys_of_a_search_service_are_told_to_survive(running, bodies[1])
+
+    def assert_the_secondary_goes_first_and_keys_before_they_are_turned_off(self, running: Running, body: Body) -> None:
+        assert [path for path, _ in keys_told(running, body)] == ["keys.Key2", "keys.Key1"]
+        own = [line for line in running.writes() if f"{line}/".partition(" ")[2].startswith(f"{body['id']}/")]
+        writes = [line.rpartition("/")[2] for line in own]
+        assert writes.index("regenerateKey") < writes.index(str(body["name"]))
+
+    def assert_query_keys_of_a_search_service_are_told_to_survive(self, running: Running, body: Body) -> None:
+        rows = [row for row in running.records(body) if row.get("Ref") == "AIR-101"]
+        assert rows[0]["Evidence"]["survivingQueryKeys"] == ["(default)", "reporting"]
+
+    async def test_keys_that_are_told_of_again_and_alerts_that_rotate(self) -> None:
+        twice, stolen, off = account("twice"), account("stolen"), account("off", disableLocalAuth=True)
+        kept = account("kept", customSubDomainName=None)  # so that its keys stay on
+        stolen["tags"] = off["tags"] = PRE_APPROVED
+        reports = {name: alert(body, name=f"1_{name}") for name, body in (("stolen", stolen), ("off", off))}
+        async with airlock([twice, kept, stolen, off]) as running:
+            await self.assert_told_twice_it_rotates_once(running, twice)
+            await self.assert_a_second_rotation_within_a_day_waits_for_a_person(running, kept)
+            for report in reports.values():
+                running.azure.report_alert(report)
+            await running.tell(*(told(report, name) for name, report in reports.items()))
+            self.assert_a_stolen_key_is_regenerated_where_the_owner_approved_it_beforehand(running, stolen)
+            self.assert_keys_that_are_off_are_not_asked_for(running, off)
+
+    async def assert_told_twice_it_rotates_once(self, running: Running, body: Body) -> None:
+        event = leak(running, body)
+        await running.tell(event)
+        before = running.records()
+        await running.tell(event, event | {"id": "leak-event-2"})
+        assert rotations(running, body) == (1, 1)
+        assert running.records() == before
+
+    async def assert_a_second_rotation_within_a_day_waits_for_a_person(self, running: Running, body: Body) -> None:
+        await running.tell(leak(running, body))
+        await running.tell(leak(running, body))
+        assert rotations(running, body) == (1, 1)
+        assert [outcome for _, outcome in keys_told(running, body)] == ["Fixed"] * 2 + ["AwaitingApproval"] * 2
+
+    def assert_a_stolen_key_is_regenerated_where_the_owner_approved_it_beforehand(
+        self, running: Running, body: Body
     ) -> None:
-        async with airlock([body]) as running:
-            key = running.azure.key_of(body["id"], slots(body)[which])
-            await running.tell(exposed(key, body))
-            assert rotations(running, body) == (1, 1)
-            assert key not in {running.azure.key_of(body["id"], slot) for slot in slots(body)}
-            assert {outcome for _, outcome in keys_told(running, body)} == {"Fixed"}
-            rows = [row for row in running.records(body) if row.get("Ref") == "AIR-101"]
-            assert all(len(row["Evidence"]["deadKey"]) == 12 for row in rows)
-            assert {row["SignalKind"] for row in rows} == {"SecretExposed"}
-            live = running.live(body)
-            assert live.get("disableLocalAuth") is True or live.get("allowSharedKeyAccess") is False
+        assert rotations(running, body) == (1, 1)
+        assert running.live(body)["publicNetworkAccess"] == "Disabled"
+
+    def assert_keys_that_are_off_are_not_asked_for(self, running: Running, body: Body) -> None:
+        assert not [line for line in running.writes() if f"{body['id']}/" in line and "Keys" in line]
+        assert keys_told(running, body) == []
+
+    async def test_a_bad_answer_does_not_make_a_key_be_regenerated_twice(self) -> None:
+        again = [
+            regenerating("throttled", status=429, headers={"Retry-After": "1"}),
+            regenerating("failed-after", status=500, after_effect=True),
+            regenerating("lost-answer", kind="reset", after_effect=True),
+            regenerating("lost-second-answer", kind="reset", after_effect=True, skip=1),
+            listing("list-failed", status=503, skip=1),
+        ]
+        denied = {"status": 403, "code": "AuthorizationFailed"}
+        refusing = [
+            regenerating("refused", times=2, **denied),
+            regenerating("unseen", status=500, after_effect=True),
+            listing("unseen", skip=2, times=None, **denied),
+        ]
+        bodies = [account(fault.path_contains.split("/")[1]) for fault in again]
+        refused, unseen = account("refused"), account("unseen")
+        async with airlock([*bodies, refused, unseen], *again, *refusing) as running:
+            await running.tell(*(leak(running, body) for body in (*bodies, refused, unseen)))
+            assert {body["name"]: rotations(running, body) for body in bodies} == {
+                body["name"]: (1, 1) for body in bodies
+            }
+            assert outcomes(running, *bodies) == {body["name"]: {"Fixed"} for body in bodies}
             assert_chained(running.azure.logs.rows)
-
-    async def test_the_secondary_goes_first_and_keys_before_they_are_turned_off(self) -> None:
-        body = account()
-        async with airlock([body]) as running:
-            await running.tell(exposed(running.azure.key_of(body["id"], "key1"), body))
-            assert [path for path, _ in keys_told(running, body)] == ["keys.Key2", "keys.Key1"]
-            writes = [line.rpartition("/")[2] for line in running.writes()]
-            assert writes.index("regenerateKey") < writes.index("oai")
-
-    async def test_query_keys_of_a_search_service_are_told_to_survive(self) -> None:
-        body = search()
-        async with airlock([body]) as running:
-            await running.tell(exposed(running.azure.key_of(body["id"], "primary"), body))
-            rows = [row for row in running.records(body) if row.get("Ref") == "AIR-101"]
-            assert rows[0]["Evidence"]["survivingQueryKeys"] == ["(default)", "reporting"]
-
-    async def test_told_twice_it_rotates_once(self) -> None:
-        body = account()
-        async with airlock([body]) as running:
-            event = exposed(running.azure.key_of(body["id"], "key1"), body)
-            await running.tell(event)
-            before = running.records()
-            await running.tell(event, event | {"id": "leak-event-2"})
-            assert rotations(running, body) == (1, 1)
-            assert running.records() == before
-
-    async def test_a_second_rotation_within_a_day_waits_for_a_person(self) -> None:
-        body = account(customSubDomainName=None)  # so that its keys stay on
-        async with airlock([body]) as running:
-            await running.tell(exposed(running.azure.key_of(body["id"], "key1"), body))
-            await running.tell(exposed(running.azure.key_of(body["id"], "key1"), body))
-            assert rotations(running, body) == (1, 1)
-            assert [outcome for _, outcome in keys_told(running, body)] == ["Fixed"] * 2 + ["AwaitingApproval"] * 2
-
-    async def test_a_resource_that_is_our_own_keeps_its_keys(self) -> None:
-        body = account()
-        async with airlock([body], settings={"AIRLOCK_OWN_RESOURCES": "oai"}) as running:
-            await running.tell(exposed(running.azure.key_of(body["id"], "key1"), body))
-            assert rotations(running, body) == (0, 0)
-            assert dict.fromkeys(outcome for _, outcome in keys_told(running, body)) == {"Refused": None}
-
-    async def test_a_regeneration_that_arm_refuses_is_recorded_and_counts_for_nothing(self) -> None:
-        body = account()
-        denied = Fault(
-            service="arm", method="POST", path_contains="regenerateKey", times=2, status=403, code="AuthorizationFailed"
-        )
-        async with airlock([body], denied) as running:
-            event = exposed(running.azure.key_of(body["id"], "key1"), body)
-            await running.tell(event)
-            assert [outcome for _, outcome in keys_told(running, body)] == ["Refused"] * 2
-            assert rotations(running, body) == (0, 0)
-
-    @pytest.mark.parametrize(
-        "again",
-        [
-            Fault(
-                service="arm", method="POST", path_contains="regenerateKey", status=429, headers={"Retry-After": "1"}
-            ),
-            Fault(service="arm", method="POST", path_contains="regenerateKey", status=500, after_effect=True),
-            Fault(service="arm", method="POST", path_contains="regenerateKey", kind="reset", after_effect=True),
-            Fault(service="arm", method="POST", path_contains="regenerateKey", kind="reset", after_effect=True, skip=1),
-            Fault(service="arm", method="POST", path_contains="listKeys", status=503, skip=1),
-        ],
-        ids=["throttled", "failed after", "lost answer", "lost second answer", "list failed"],
-    )
-    async def test_a_bad_answer_does_not_make_a_key_be_regenerated_twice(self, again: Fault) -> None:
-        body = account()
-        async with airlock([body], again) as running:
-            await running.tell(exposed(running.azure.key_of(body["id"], "key1"), body))
-            assert rotations(running, body) == (1, 1)
-            assert {outcome for _, outcome in keys_told(running, body)} == {"Fixed"}
-            assert_chained(running.azure.logs.rows)
-
-    async def test_a_regeneration_that_cannot_be_seen_ends_unconfirmed(self) -> None:
-        body = account()
-        lost = Fault(service="arm", method="POST", path_contains="regenerateKey", status=500, after_effect=True)
-        denied = Fault(
-            service="arm",
-            method="POST",
-            path_contains="listKeys",
-            skip=2,
-            times=None,
-            status=403,
-            code="AuthorizationFailed",
-        )
-        async with airlock([body], lost, denied) as running:
-            await running.tell(exposed(running.azure.key_of(body["id"], "key1"), body))
-            assert {outcome for _, outcome in keys_told(running, body)} == {"Unconfirmed"}
-            assert rotations(running, body) == (0, 1)
+            # A regeneration that ARM refuses is recorded and counts for nothing.
+            assert [outcome for _, outcome in keys_told(running, refused)] == ["Refused"] * 2
+            assert rotations(running, refused) == (0, 0)
+            # One that cannot be seen ends unconfirmed.
+            assert outcomes(running, unseen) == {"unseen": {"Unconfirmed"}}
+            assert rotations(running, unseen) == (0, 1)
 
 
 class TestSearch:
     async def test_the_account_is_found_among_all_by_its_current_key(self) -> None:
         others: Sequence[Body] = [account(f"oai{number}") for number in range(3)]
-        wanted = search()
-        async with airlock([*others, wanted, sound_storage()], settings=ALL) as running:
+        wanted, unscoped = search(), sound_storage("stother", tags={})
+        async with airlock([*others, wanted, sound_storage(), unscoped], settings=ALL) as running:
             await running.tell(exposed(running.azure.key_of(wanted["id"], "primary")))
             assert rotations(running, wanted) == (1, 1)
             assert sum(running.azure.arm.regenerations.values()) == 2
+            outside = running.azure.key_of(unscoped["id"], "key1")
+            await running.tell(exposed("0" * 32, event_id="no key"), exposed(outside, event_id="outside"))
+            for event_id in ("no key", "outside"):
+                assert told_of(running, event_id), event_id
+                for row in told_of(running, event_id):
+                    assert (row["Outcome"], row["ReasonCode"]) == ("Refused", "secret.no-match"), event_id
+                    assert str(row["Reason"]).startswith("no current key matches"), event_id
+            assert running.azure.arm.regenerations.total() == 2
 
     async def test_pages_of_accounts_and_accounts_without_keys_are_passed_through(self) -> None:
         others = [account(f"oai{number}", disableLocalAuth=number % 2 == 0) for number in range(5)]
@@ -186,23 +221,29 @@ class TestSearch:
             await running.tell(exposed(running.azure.key_of(others[3]["id"], "key2")))
             assert rotations(running, others[3]) == (1, 1)
 
-    async def test_a_key_that_nobody_may_search_for_is_refused_with_what_to_do(self) -> None:
-        body = account()
-        async with airlock([body]) as running:
-            await running.tell(exposed(running.azure.key_of(body["id"], "key1")))
-            (row,) = running.records_of("SecretExposed")
+    async def test_what_may_not_be_searched_for_or_is_no_key_is_said_and_brings_no_request(self) -> None:
+        body, own = account(), account("own")
+        unreadable: dict[str, Body] = {
+            "empty": {},
+            "no hash": {"sha256": "x"},
+            "no resource": {"sha256": "a" * 64, "resourceId": "/../x"},
+        }
+        async with airlock([body, own], settings={"AIRLOCK_OWN_RESOURCES": "own"}) as running:
+            await running.tell(*(exposed("x", event_id=name) | {"data": data} for name, data in unreadable.items()))
+            assert running.outcomes() == {"Unreadable": len(unreadable)}
+            told_by = [str(row["SignalId"]) for row in running.records() if row["Outcome"] == "Unreadable"]
+            assert sorted(told_by) == sorted(unreadable)
+            # Nobody may search for the key, so it is refused with what to do.
+            await running.tell(exposed(running.azure.key_of(body["id"], "key1"), event_id="search"))
+            (row,) = told_of(running, "search")
             assert (row["Outcome"], row["ReasonCode"]) == ("Refused", "secret.search-off")
             assert "AIRLOCK_ALLOW_LIST_KEYS" in str(row["Reason"])
+            # A resource that is our own keeps its keys and shows them to nobody.
+            await running.tell(leak(running, own))
+            (row,) = told_of(running, "leak-own")
+            assert (row["Outcome"], row["ReasonCode"]) == ("Refused", "secret.no-match")
+            assert "never changes it" in str(row["Reason"])
             assert running.writes() == []
-
-    async def test_a_key_that_opens_nothing(self) -> None:
-        async with airlock([account(), sound_storage(tags={})], settings=ALL) as running:
-            outside = running.azure.key_of(sound_storage()["id"], "key1")
-            await running.tell(exposed("0" * 32), exposed(outside, event_id="leak-2"))
-            for row in running.records_of("SecretExposed"):
-                assert (row["Outcome"], row["ReasonCode"]) == ("Refused", "secret.no-match")
-                assert str(row["Reason"]).startswith("no current key matches")
-            assert not running.azure.arm.regenerations.total()
 
     async def test_audit_mode_lists_no_key(self) -> None:
         body = account()
@@ -212,61 +253,26 @@ class TestSearch:
             assert row["Outcome"] == "Audited"
             assert running.writes() == []
 
-    @pytest.mark.parametrize("data", [{}, {"sha256": "x"}, {"sha256": "a" * 64, "resourceId": "/../x"}])
-    async def test_an_event_that_names_no_key(self, data: Body) -> None:
-        async with airlock([account()]) as running:
-            await running.tell(exposed("x") | {"data": data})
-            assert running.outcomes() == {"Unreadable": 1}
-
 
 class TestVault:
     async def test_the_vault_has_a_key_that_works_before_the_primary_dies(self) -> None:
-        body = account(customSubDomainName=None)
-        hung = Fault(kind="hang", service="arm", method="POST", path_contains="regenerateKey", skip=1, seconds=0.5)
-        async with airlock([body], hung, vault=True) as running:
-            await running.tell(exposed(running.azure.key_of(body["id"], "key1"), body))
-            name = secret_name(parse_arm_id(body["id"]))
-            assert running.azure.vault.versions(name) == [running.azure.key_of(body["id"], "key2")]
-            rows = [row for row in running.records(body) if row.get("Ref") == "AIR-101"]
-            assert rows[-1]["Evidence"]["publishedAs"] == name
-
-    async def test_a_vault_that_takes_nothing_keeps_the_primary_alive(self) -> None:
-        body = account(customSubDomainName=None)
-        denied = Fault(service="vault", method="PUT", times=None, status=403, code="Forbidden")
-        async with airlock([body], denied, vault=True) as running:
-            await running.tell(exposed(running.azure.key_of(body["id"], "key1"), body))
-            assert rotations(running, body) == (0, 1)
-            assert keys_told(running, body) == [("keys.Key2", "Fixed"), ("keys.Key1", "Refused")]
-
-    async def test_a_vault_that_is_down_is_tried_again(self) -> None:
-        body = account(customSubDomainName=None)
-        down = Fault(service="vault", method="PUT", times=2, status=503)
-        async with airlock([body], down, vault=True) as running:
-            await running.tell(exposed(running.azure.key_of(body["id"], "key1"), body))
-            assert rotations(running, body) == (1, 1)
-            assert {outcome for _, outcome in keys_told(running, body)} == {"Fixed"}
-
-
-class TestAlertsThatRotate:
-    async def test_a_stolen_key_is_regenerated_where_the_owner_approved_it_beforehand(self) -> None:
-        body = account()
-        body["tags"] = PRE_APPROVED
-        report = alert(body)
-        async with airlock([body]) as running:
-            running.azure.report_alert(report)
-            await running.tell(told(report))
-            assert rotations(running, body) == (1, 1)
-            assert running.live(body)["publicNetworkAccess"] == "Disabled"
-
-    async def test_keys_that_are_off_are_not_asked_for(self) -> None:
-        body = account(disableLocalAuth=True)
-        body["tags"] = PRE_APPROVED
-        report = alert(body)
-        async with airlock([body]) as running:
-            running.azure.report_alert(report)
-            await running.tell(told(report))
-            assert not [line for line in running.writes() if "Keys" in line]
-            assert keys_told(running, body) == []
+        slow, shut, down = (account(name, customSubDomainName=None) for name in ("slow", "shut", "down"))
+        names = {body["name"]: secret_name(parse_arm_id(body["id"])) for body in (slow, shut, down)}
+        hung = regenerating("slow", kind="hang", skip=1, seconds=0.5)
+        denied = Fault(
+            service="vault", method="PUT", path_contains=names["shut"], times=None, status=403, code="Forbidden"
+        )
+        away = Fault(service="vault", method="PUT", path_contains=names["down"], times=2, status=503)
+        async with airlock([slow, shut, down], hung, denied, away, vault=True) as running:
+            await running.tell(*(leak(running, body) for body in (slow, shut, down)))
+            assert running.azure.vault.versions(names["slow"]) == [running.azure.key_of(slow["id"], "key2")]
+            rows = [row for row in running.records(slow) if row.get("Ref") == "AIR-101"]
+            assert rows[-1]["Evidence"]["publishedAs"] == names["slow"]
+            # A vault that takes nothing keeps the primary alive; one that is down is tried again.
+            assert rotations(running, shut) == (0, 1)
+            assert keys_told(running, shut) == [("keys.Key2", "Fixed"), ("keys.Key1", "Refused")]
+            assert rotations(running, down) == (1, 1)
+            assert outcomes(running, down) == {"down": {"Fixed"}}
 
 
 class TestSecretsNeverLeave:

@@ -2,12 +2,10 @@
 
 from collections.abc import Mapping
 
-import pytest
-
 from local.arm.service import ArmConfig
 from local.contoso import GROUP
 from local.faults import Fault
-from tests.engine.running import PATIENCE, Body, account, airlock, assert_chained, storage
+from tests.engine.running import PATIENCE, Body, Running, account, airlock, assert_chained, storage
 
 
 def lock(resource: Body, level: str) -> Body:
@@ -20,122 +18,106 @@ def lock(resource: Body, level: str) -> Body:
     }
 
 
-class TestRefused:
-    @pytest.mark.parametrize(
-        "status,code,reason",
-        [
-            (403, "AuthorizationFailed", "arm.authorization-failed"),
-            (403, "RequestDisallowedByPolicy", "arm.request-disallowed-by-policy"),
-            (400, "InvalidParameter", "arm.invalid-parameter"),
-            (404, "ResourceNotFound", "arm.resource-not-found"),
-            (409, "ReadOnlyDisabledSubscription", "arm.read-only-disabled-subscription"),
-        ],
+def write(name: str, status: int, code: str, headers: Mapping[str, str] | None = None, times: int | None = 1) -> Fault:
+    """A fault that meets writes of that account alone."""
+    return Fault(
+        service="arm",
+        method="PATCH",
+        path_contains=f"/{name}",
+        times=times,
+        status=status,
+        code=code,
+        headers=headers or {},
     )
-    async def test_a_write_refused_for_good_is_recorded_once_and_the_message_is_done(
-        self, status: int, code: str, reason: str
-    ) -> None:
-        bad = storage()
-        async with airlock(
-            [bad], Fault(service="arm", method="PATCH", times=None, status=status, code=code)
-        ) as running:
-            await running.change(bad)
-            assert running.outcomes(bad) == {"Refused": 1}
-            assert running.records(bad)[0]["ReasonCode"] == reason
-            assert len(running.writes(bad)) == 1
 
-    async def test_a_read_only_lock_refuses_although_it_answers_409(self) -> None:
-        bad = storage()
-        async with airlock([bad, lock(bad, "ReadOnly")]) as running:
-            await running.change(bad)
-            codes = [row["ReasonCode"] for row in running.records(bad)]
-            assert codes == ["arm.scope-locked", "ignored.failed-operation"]
-            assert_chained(running.azure.logs.rows)
 
-    async def test_a_lock_against_deletion_does_not_hold_up_a_fix(self) -> None:
-        bad = storage()
-        async with airlock([bad, lock(bad, "CanNotDelete")]) as running:
-            await running.change(bad)
-            assert running.by_rule(bad)["AIR-004/storage"] == "Fixed"
-
-    async def test_a_read_that_is_refused_says_so(self) -> None:
-        bad = storage()
-        denied = Fault(service="arm", method="GET", times=None, status=403, code="AuthorizationFailed")
-        async with airlock([bad], denied) as running:
-            await running.change(bad)
-            assert running.by_rule(bad) == {"": "Refused"}
-
-    async def test_one_refused_property_does_not_keep_the_others_from_being_fixed(self) -> None:
-        bad = account()
+class TestRefused:
+    async def test_what_is_refused_for_good_is_recorded_once_and_the_message_is_done(self) -> None:
+        cases = {
+            "stunauthorized": (403, "AuthorizationFailed", "arm.authorization-failed"),
+            "stpolicy": (403, "RequestDisallowedByPolicy", "arm.request-disallowed-by-policy"),
+            "stinvalid": (400, "InvalidParameter", "arm.invalid-parameter"),
+            "stmissing": (404, "ResourceNotFound", "arm.resource-not-found"),
+            "stdisabled": (409, "ReadOnlyDisabledSubscription", "arm.read-only-disabled-subscription"),
+        }
+        bodies = {name: storage(name) for name in cases}
+        refusing = [write(name, status, code, times=None) for name, (status, code, _) in cases.items()]
+        locked, kept, unread, partly = storage("stlocked"), storage("stkept"), storage("stunread"), account("partly")
+        locks = [lock(locked, "ReadOnly"), lock(kept, "CanNotDelete")]
+        hidden = Fault(
+            service="arm", method="GET", path_contains="/stunread", times=None, status=403, code="AuthorizationFailed"
+        )
         denied = Fault(
             kind="refuse_property",
             service="arm",
+            path_contains="/partly",
             times=None,
             status=403,
             code="RequestDisallowedByPolicy",
             property="properties.disableLocalAuth",
         )
-        async with airlock([bad], denied) as running:
-            await running.change(bad)
-            # With the public network closed, the network rules need no fix of their own any more.
-            assert running.by_rule(bad) | {"": ""} == {
-                "AIR-001/cognitive-accounts": "Fixed",
-                "AIR-003/cognitive-accounts": "Refused",
-                "": "",
-            }
-            assert running.live(bad)["publicNetworkAccess"] == "Disabled"
-            assert "disableLocalAuth" not in running.live(bad)
+        estate = [*bodies.values(), locked, kept, unread, partly, *locks]
+        async with airlock(estate, *refusing, hidden, denied) as running:
+            await running.change(*bodies.values(), locked, kept, unread, partly)
+            for name, (_, _, reason) in cases.items():
+                assert running.outcomes(bodies[name]) == {"Refused": 1}, name
+                assert running.records(bodies[name])[0]["ReasonCode"] == reason, name
+                assert len(running.writes(bodies[name])) == 1, name
+            # A read-only lock refuses although it answers 409; one against deletion does not hold up a fix.
+            codes = [row["ReasonCode"] for row in running.records(locked)]
+            assert codes == ["arm.scope-locked", "ignored.failed-operation"]
+            assert running.by_rule(kept)["AIR-004/storage"] == "Fixed"
+            # A read that is refused says so.
+            assert running.by_rule(unread) == {"": "Refused"}
+            self.assert_one_refused_property_does_not_keep_the_others_from_being_fixed(running, partly)
             assert_chained(running.azure.logs.rows)
+
+    def assert_one_refused_property_does_not_keep_the_others_from_being_fixed(
+        self, running: Running, bad: Body
+    ) -> None:
+        # With the public network closed, the network rules need no fix of their own any more.
+        assert running.by_rule(bad) | {"": ""} == {
+            "AIR-001/cognitive-accounts": "Fixed",
+            "AIR-003/cognitive-accounts": "Refused",
+            "": "",
+        }
+        assert running.live(bad)["publicNetworkAccess"] == "Disabled"
+        assert "disableLocalAuth" not in running.live(bad)
 
 
 class TestTriedAgain:
-    @pytest.mark.parametrize(
-        "status,code,headers",
-        [
-            (429, "TooManyRequests", {"Retry-After": "1"}),
-            (429, "TooManyRequests", {}),
-            (503, "ServiceUnavailable", {}),
-            (500, "InternalServerError", {}),
-            (408, "RequestTimeout", {}),
-            (409, "RequestConflict", {}),
-            (412, "PreconditionFailed", {}),
-            (400, "AccountProvisioningStateInvalid", {}),
-        ],
-    )
-    async def test_a_write_that_can_succeed_later_ends_fixed(
-        self, status: int, code: str, headers: Mapping[str, str]
-    ) -> None:
-        bad = storage()
-        again = Fault(service="arm", method="PATCH", status=status, code=code, headers=headers)
-        async with airlock([bad], again) as running:
-            await running.change(bad)
-            assert running.outcomes(bad)["Fixed"] == 1
-            assert running.outcomes(bad)["Refused"] == 0
-            assert_chained(running.azure.logs.rows)
-
-    @pytest.mark.parametrize(
-        "broken", [Fault(kind="reset", service="arm", times=2), Fault(kind="truncate", service="arm", times=2)]
-    )
-    async def test_an_answer_that_breaks_off_is_asked_for_again(self, broken: Fault) -> None:
-        bad = storage()
-        async with airlock([bad], broken) as running:
-            await running.change(bad)
-            assert running.outcomes(bad)["Fixed"] == 1
-
-    async def test_a_write_whose_answer_was_lost_is_recorded_as_fixed_and_not_made_twice(self) -> None:
-        bad = storage()
-        lost = Fault(kind="reset", service="arm", method="PATCH", after_effect=True)
-        async with airlock([bad], lost) as running:
-            await running.change(bad)
-            assert running.outcomes(bad)["Fixed"] == 1
-            assert len(running.writes(bad)) == 1
-
-    async def test_a_wait_longer_than_a_worker_has_patience_goes_back_to_the_queue(self) -> None:
-        bad = storage()
-        busy = Fault(service="arm", method="GET", status=503, headers={"Retry-After": "11"})
-        async with airlock([bad], busy) as running:
-            await running.change(bad)
-            fixed = [row for row in running.records(bad) if row["Outcome"] == "Fixed"]
+    async def test_what_can_succeed_later_ends_fixed(self) -> None:
+        again = {
+            "stthrottled": write("stthrottled", 429, "TooManyRequests", {"Retry-After": "1"}),
+            "stmany": write("stmany", 429, "TooManyRequests"),
+            "stunavailable": write("stunavailable", 503, "ServiceUnavailable"),
+            "stinternal": write("stinternal", 500, "InternalServerError"),
+            "sttimeout": write("sttimeout", 408, "RequestTimeout"),
+            "stconflict": write("stconflict", 409, "RequestConflict"),
+            "stprecondition": write("stprecondition", 412, "PreconditionFailed"),
+            "stprovisioning": write("stprovisioning", 400, "AccountProvisioningStateInvalid"),
+            "streset": Fault(kind="reset", service="arm", path_contains="/streset", times=2),
+            "sttruncated": Fault(kind="truncate", service="arm", path_contains="/sttruncated", times=2),
+            "stlost": Fault(kind="reset", service="arm", method="PATCH", path_contains="/stlost", after_effect=True),
+        }
+        # A wait longer than a worker has patience goes back to the queue.
+        patient = Fault(
+            service="arm", method="GET", path_contains="/stpatient", status=503, headers={"Retry-After": "11"}
+        )
+        bodies = {name: storage(name) for name in (*again, "stpatient")}
+        async with airlock([*bodies.values()], *again.values(), patient) as running:
+            for body in bodies.values():
+                await running.change_soon(body)
+            await running.azure.grid.drain()
+            await running.azure.host.wait_idle(PATIENCE)
+            await running.advance()
+            for name, body in bodies.items():
+                assert running.outcomes(body)["Fixed"] == 1, name
+                assert running.outcomes(body)["Refused"] == 0, name
+            assert len(running.writes(bodies["stlost"])) == 1, "a write whose answer was lost is not made twice"
+            fixed = [row for row in running.records(bodies["stpatient"]) if row["Outcome"] == "Fixed"]
             assert [row["Attempt"] for row in fixed] == [2]
+            assert_chained(running.azure.logs.rows)
 
     async def test_an_operation_that_takes_long_is_waited_for(self) -> None:
         bad = account()
