@@ -48,21 +48,32 @@ async def deliver(running: Running, events: Sequence[Body]) -> None:
     await asyncio.gather(*(running.azure.publish_alert(event) for event in events))
 
 
-async def end(running: Running, bodies: Iterable[Body]) -> None:
+async def end(running: Running, bodies: Iterable[Body], unseen: int = 0) -> None:
     """Lets everything come to its end, with the timer for what no message brings back; then each key must have been
-    regenerated exactly once, with one record each, in unbroken chains."""
+    regenerated exactly once, with one record each, in unbroken chains.
+
+    Of so many `unseen` accounts the keys may have been turned off before anybody could claim them.
+    """
     bodies = tuple(bodies)
     async with asyncio.timeout(PATIENCE):
-        while not (is_whole(running) and all(len(fixed(running, body)) == 2 for body in bodies)):
+        while not (is_whole(running) and all(len(fixed(running, body)) == 2 or lost(running, body) for body in bodies)):
             await running.azure.host.run_timer("settle")
             running.azure.hurry()
             await asyncio.sleep(1)  # the timer's own pace is a minute
     await running.advance()
+    seen = [body for body in bodies if not lost(running, body)]
+    assert len(bodies) - len(seen) <= unseen
     counted = running.azure.arm.regenerations
-    assert counted == {(str(body["id"]).lower(), slot): 1 for body in bodies for slot in ("key1", "key2")}
-    for body in bodies:
+    assert counted == {(str(body["id"]).lower(), slot): 1 for body in seen for slot in ("key1", "key2")}
+    for body in seen:
         assert fixed(running, body) == ["keys.Key1", "keys.Key2"]
     assert_chained(running.azure.logs.rows)
+
+
+def lost(running: Running, body: Body) -> bool:
+    """Whether a look turned the keys off before they were claimed, and a record says that nobody could match them."""
+    told = {str(row["ReasonCode"]) for row in running.records(body) if row.get("SignalKind") == "SecretExposed"}
+    return "secret.no-match" in told and running.live(body).get("disableLocalAuth") is True and not fixed(running, body)
 
 
 def is_whole(running: Running) -> bool:
@@ -83,7 +94,8 @@ def findings(running: Running, body: Body, count: int) -> list[Body]:
     return [event | {"id": f"leak-{body['name']}-{number}"} for number in range(count)]
 
 
-async def test_every_worker_dies_at_every_boundary_at_once(emulator: Azurite) -> None:
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+async def test_every_worker_dies_at_every_boundary_at_once(after: bool, emulator: Azurite) -> None:  # noqa: FBT001 - an axis
     """One account for each boundary of the acts; all wait there when the workers are killed."""
     deaths: list[Fault] = []
     commits = Commits()
@@ -93,25 +105,26 @@ async def test_every_worker_dies_at_every_boundary_at_once(emulator: Azurite) ->
         bodies.append(account(f"oai-{len(bodies):02}"))
         return bodies[-1]
 
-    for after in (False, True):
-        for number in range(5):
-            commits.hangs[str(new()["id"]).lower()] = (number, after)
-        for path, skip, method in (
-            ("listKeys", 1, "POST"),
-            ("regenerateKey", 0, "POST"),
-            ("regenerateKey", 1, "POST"),
-            ("providers/Microsoft.Resources/tags/default", 0, "PATCH"),
-        ):
-            deaths.append(death("arm", method, f"{new()['name']}/{path}", skip, after=after))
-        deaths.append(death("arm", "PATCH", str(new()["name"]), skip=1, after=after))
+    # The lease, the claims, the acts begun, each key; claims that never reach the ledger have a test of their own.
+    for number in range(5) if after else (0, 2, 3, 4):
+        commits.hangs[str(new()["id"]).lower()] = (number, after)
+    for path, skip, method in (
+        ("listKeys", 1, "POST"),
+        ("regenerateKey", 0, "POST"),
+        ("regenerateKey", 1, "POST"),
+        ("providers/Microsoft.Resources/tags/default", 0, "PATCH"),
+    ):
+        deaths.append(death("arm", method, f"{new()['name']}/{path}", skip, after=after))
+    deaths.append(death("arm", "PATCH", str(new()["name"]), skip=1, after=after))
     async with airlock(bodies, *deaths, workers=WORKERS, local=over(emulator, commits)) as running:
-        # The host has 32 messages under way at once: one for each account, the rest comes after the crash.
+        # The host has 32 messages under way at once: one for each account and what follows, the rest after the crash.
         events = [findings(running, body, 4) for body in bodies]
         await deliver(running, [first for first, *_ in events])
         await wait_for(lambda: running.faults.done["hang"] == len(deaths) and commits.hung == commits.hangs.keys())
         await kill_all(running)
         await deliver(running, [event for _, *rest in events for event in rest])
-        await end(running, bodies)
+        # The leases of this test are short: on a busy machine one may lapse between listing and claiming.
+        await end(running, bodies, unseen=2)
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])

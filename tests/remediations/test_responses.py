@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from remediations.alerts.exposed_key import EXPOSED_KEY
@@ -264,12 +264,12 @@ def test_a_plan_says_what_it_comes_to(example: Example) -> None:
 
 
 @every
-@pytest.mark.parametrize("mode", Mode)
-def test_the_mode_is_carried_and_changes_nothing_else(example: Example, mode: Mode) -> None:
-    plan = example.plan(mode)
-    assert {act.mode for act in plan.acts} <= {mode}
-    assert requests(plan, live(example, example.body).id) == example.does
-    assert plan.reason == example.plan().reason
+def test_the_mode_is_carried_and_changes_nothing_else(example: Example) -> None:
+    for mode in Mode:
+        plan = example.plan(mode)
+        assert {act.mode for act in plan.acts} <= {mode}, mode
+        assert requests(plan, live(example, example.body).id) == example.does, mode
+        assert plan.reason == example.plan().reason, mode
 
 
 @every
@@ -334,6 +334,7 @@ def altered(body: JsonObject) -> st.SearchStrategy[JsonObject]:
 
 @pytest.mark.parametrize("response", [ROTATE, TAG, CAP, PAUSE], ids=lambda response: str(response.name))
 @pytest.mark.parametrize("kind", RESOURCE_TYPES, ids=lambda kind: str(kind.slug))
+@settings(max_examples=40)  # of each of the twenty pairs
 @given(data=st.data())
 def test_whatever_the_bodies_a_plan_is_made_and_settles(
     response: Response, kind: ResourceType, data: st.DataObject
