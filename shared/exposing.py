@@ -92,7 +92,7 @@ async def _owner(search: _Search) -> ArmId | Cause | None:
     told = "nobody told which resource the key opens"
     if (named := _named(search)) is not None:
         body = await _read(named, search)
-        problem = body if isinstance(body, str) else await _problem(named, body, search, alone=True)
+        problem = body if isinstance(body, str) else await _problem(named, body, search)
         if problem is None:
             return named.id
         told = f"of the resource that it is said to open, {problem}"
@@ -152,25 +152,21 @@ async def _read(named: _Candidate, search: _Search) -> JsonObject | str:
     return body if body is not None else "there is none"
 
 
-async def _problem(candidate: _Candidate, body: JsonObject, search: _Search, *, alone: bool = False) -> str | None:
+async def _problem(candidate: _Candidate, body: JsonObject, search: _Search) -> str | None:
     """Why the exposed key is none of the account's; None, with the claim made, if it is one, or was until this very
-    cause had it regenerated.
-
-    `alone` keeps others off while the keys are listed, which is too much to ask of every account of a search.
-    """
+    cause had it regenerated. Others are kept off while the keys are listed."""
     ledger = search.world.ledger
     entry = await ledger.open(candidate.id.key)
     if any(rotation.cause == search.exposure.cause for rotation in entry.rotations):
         return None
     if reason := _kept_out(candidate, body, entry, search):
         return reason
-    entry = await hold(entry, search.ticket, search.world) if alone else entry
+    entry = await hold(entry, search.ticket, search.world)
     keys = await _keys(candidate, search)
     if isinstance(keys, Mapping) and _opens(keys, search.exposure):
         await _claim(candidate, entry, keys, search)
         return None
-    if alone:
-        await ledger.commit(entry.release())
+    await ledger.commit(entry.release())
     return keys if isinstance(keys, str) else "the keys are others"
 
 
