@@ -17,7 +17,8 @@ from cli.files import files_below, read_exports, resources_to_judge
 from cli.output import Format, folded
 from cli.report import Report, judge
 from remediations import load_catalogue
-from shared.domain.drift import Change, Finding
+from shared.domain.change import Change
+from shared.domain.drift import Finding
 from shared.domain.resource import Resource
 from shared.domain.settings import read_settings
 

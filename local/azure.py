@@ -88,12 +88,14 @@ class Plan:
 class LocalAzure:
     """Runs the plan while it is entered.
 
-    `arm`, `logs`, `vault`, `notifications`, `alerts_topic`, `grid`, `alerts_grid` and `host` are the parts. The vault
-    and the topic for notifications are served where the plan says so; without an `alerts_webhook` both grids are one.
-    Among the faults the services are "arm", "logs", "vault", "topic" and "alerts". `on_event` and `on_log` hear of
-    every event that Event Grid is given and of every line that the host or the app logs.
+    `directory` holds all its files. `arm`, `logs`, `vault`, `notifications`, `alerts_topic`, `grid`, `alerts_grid` and
+    `host` are the parts. The vault and the topic for notifications are served where the plan says so; without an
+    `alerts_webhook` both grids are one. Among the faults the services are "arm", "logs", "vault", "topic" and "alerts".
+    `on_event` and `on_log` hear of every event that Event Grid is given and of every line that the host or the app
+    logs.
     """
 
+    directory: Path
     arm: ArmService
     logs: LogsService
     vault: VaultService
@@ -199,6 +201,7 @@ class LocalAzure:
     async def _start(self, run: AsyncExitStack) -> None:
         plan = self._plan
         directory = Path(run.enter_context(tempfile.TemporaryDirectory(prefix="airlock-")))
+        self.directory = directory
         self.certificate = Certificate.issue(directory)
         database = Database(directory / "storage.db", lambda: datetime.now(UTC))
         run.callback(database.close)

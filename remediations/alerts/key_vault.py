@@ -13,7 +13,7 @@ ROWS: tuple[AlertRow, ...] = (
         title="A vault was read from Tor or from an address known for attacks",
         severity=Severity.MEDIUM,
         reason="What was read is lost whatever happens to the vault, and secrets cannot be renewed without those who "
-        "use them: the vault is marked, the rest is for people.",
+        "use them. The tag is set once rules judge vaults; until then the record is all.",
         advice="Renew every secret that was read, and close the vault's firewall once a private endpoint is approved; "
         "let trusted Azure services through.",
         atlas=("AML.T0055",),

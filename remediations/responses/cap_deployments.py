@@ -2,9 +2,10 @@
 
 from datetime import date
 
-from shared.domain.act import Amendment, Command
+from shared.domain.act import Command
 from shared.domain.arm_id import ArmId
 from shared.domain.body import JsonObject, at
+from shared.domain.change import Change
 from shared.domain.incident import Incident
 from shared.domain.mode import Mode
 from shared.domain.remediation import Source
@@ -36,7 +37,7 @@ def _cap(account: Resource, target: ArmId, deployment: JsonObject, mode: Mode) -
         suffix="",
         body={"sku": {"name": at(deployment, "sku.name"), "capacity": _SMALLEST}},
         what=f"cap deployment {target.name} from {was} to {_SMALLEST}",
-        amendments=(Amendment(f"deployments.{target.name}.sku.capacity", was, _SMALLEST),),
+        changes=(Change(f"deployments.{target.name}.sku.capacity", was, _SMALLEST),),
         shown={"sku": {"capacity": _SMALLEST}},
         read_api_version=account.type.api_version,
         mode=mode,

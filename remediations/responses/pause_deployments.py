@@ -2,9 +2,10 @@
 
 from datetime import date
 
-from shared.domain.act import Amendment, Command
+from shared.domain.act import Command
 from shared.domain.arm_id import ArmId
 from shared.domain.body import JsonObject, as_text, at
+from shared.domain.change import Change
 from shared.domain.incident import Incident
 from shared.domain.mode import Mode
 from shared.domain.remediation import Source
@@ -38,7 +39,7 @@ def _pause(target: ArmId, deployment: JsonObject, mode: Mode) -> Command:
         suffix="/pause",
         body=None,
         what=f"pause deployment {target.name}",
-        amendments=(Amendment(f"deployments.{target.name}.deploymentState", was, "Paused"),),
+        changes=(Change(f"deployments.{target.name}.deploymentState", was, "Paused"),),
         shown={"properties": {"deploymentState": "Paused"}},
         read_api_version=_API_VERSION,
         mode=mode,

@@ -2,7 +2,8 @@
 
 from datetime import date
 
-from shared.domain.act import Amendment, Command
+from shared.domain.act import Command
+from shared.domain.change import Change
 from shared.domain.incident import Incident
 from shared.domain.mode import Mode
 from shared.domain.remediation import Source
@@ -27,7 +28,7 @@ def _plan(resource: Resource, incident: Incident, _: Children, mode: Mode) -> Pl
         suffix="/providers/Microsoft.Resources/tags/default",
         body={"operation": "Merge", "properties": {"tags": {_TAG: value}}},
         what=f"tagged {_TAG}={value}",
-        amendments=(Amendment(f"tags.{_TAG}", resource.tags.get(_TAG), value),),
+        changes=(Change(f"tags.{_TAG}", resource.tags.get(_TAG), value),),
         shown={"tags": {_TAG: value}},
         read_api_version=resource.type.api_version,
         mode=mode,

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from shared.domain.arm_id import ArmId
-from shared.domain.body import Json, JsonObject
+from shared.domain.body import JsonObject
+from shared.domain.change import Change
 from shared.domain.mode import Mode
 from shared.domain.resource_types import KeyScheme
 
@@ -90,24 +91,11 @@ class PublishKey:
 
 
 @dataclass(frozen=True, slots=True)
-class Amendment:
-    """One property that an act of ARM changes, named as people see it. `actual` is None where nobody has looked."""
-
-    path: str
-    actual: Json
-    desired: Json
-
-    def as_json(self) -> JsonObject:
-        """The amendment as records show it."""
-        return {"path": self.path, "actual": self.actual, "desired": self.desired}
-
-
-@dataclass(frozen=True, slots=True)
 class Command:
     """An act that ARM takes as one request, done at once or as a long-running operation.
 
     Doing it twice comes to the same as doing it once. `suffix` stands behind the target's path, `body` is None for a
-    request without one. `what` says in words what it does, `amendments` what changes as people see it. `shown` is the
+    request without one. `what` says in words what it does, `changes` what changes as people see it. `shown` is the
     part of the target's body that proves it, read at `read_api_version`.
     """
 
@@ -117,7 +105,7 @@ class Command:
     suffix: str
     body: JsonObject | None
     what: str
-    amendments: tuple[Amendment, ...]
+    changes: tuple[Change, ...]
     shown: JsonObject
     read_api_version: str
     mode: Mode
@@ -135,12 +123,12 @@ class Command:
 type Act = ListKeys | ListQueryKeys | RegenerateKey | PublishKey | Command
 
 
-def amended(act: Act) -> tuple[Amendment, ...]:
+def changed_by(act: Act) -> tuple[Change, ...]:
     """What an act changes; nothing for one that reads. Of a key there is nothing to show but that it is another one."""
     match act:
         case Command():
-            return act.amendments
+            return act.changes
         case RegenerateKey():
-            return (Amendment(f"keys.{act.slot}", None, "regenerated"),)
+            return (Change(f"keys.{act.slot}", None, "regenerated"),)
         case _:
             return ()

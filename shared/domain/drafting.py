@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from shared.domain.act import Act, amended
+from shared.domain.act import Act, changed_by
 from shared.domain.arm_id import ArmId
 from shared.domain.body import Json, JsonObject, as_object, as_text, same
 from shared.domain.body import at as value_at
@@ -137,14 +137,13 @@ def of_proposal(scene: Scene, proposal: Proposal) -> Record:
     """The record of a proposal as a whole: what its acts come to, whether they are performed or not."""
     response = proposal.response
     record = _of_scene(scene, _OUTCOMES_OF_ACTS[proposal.verdict], proposal.code, proposal.reason)
-    amendments = [amendment for act in proposal.plan.acts for amendment in amended(act)]
     return replace(
         record,
         remediation=response.name,
         ref=response.ref,
         rule=response.rule_id(scene.resource.type),
         mode=proposal.mode.value,
-        changes=[amendment.as_json() for amendment in amendments],
+        changes=[change.as_json() for act in proposal.plan.acts for change in changed_by(act)],
         evidence={"incident": scene.incident.name},
         controls=list(response.controls),
     )
@@ -162,7 +161,7 @@ def _of_scene(scene: Scene, outcome: Outcome, code: str, reason: str) -> Record:
 
 def of_act(record: Record, act: Act) -> Record:
     """The draft of one act's record, from the record of the proposal that it belongs to."""
-    changes: list[Json] = [amendment.as_json() for amendment in amended(act)]
+    changes: list[Json] = [change.as_json() for change in changed_by(act)]
     reason = "the worker was interrupted around the act, and nothing shows whether it was performed"
     return replace(record, reason_code="act.unconfirmed", reason=reason, changes=changes)
 

@@ -6,21 +6,9 @@ from dataclasses import dataclass, replace
 from shared.domain.baseline import Baseline
 from shared.domain.body import Json, JsonObject, as_object, at, leaves, same
 from shared.domain.catalogue import Catalogue
+from shared.domain.change import Change
 from shared.domain.remediation import Remediation, Rule
 from shared.domain.resource import Resource
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One property that differs. `actual` is None where the body does not have it."""
-
-    path: str
-    actual: Json
-    desired: Json
-
-    def as_json(self) -> JsonObject:
-        """The change as records, tables and JSON output show it."""
-        return {"path": self.path, "actual": self.actual, "desired": self.desired}
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ def command(
         suffix=suffix,
         body=body,
         what="does something",
-        amendments=(),
+        changes=(),
         shown={},
         read_api_version=version,
         mode=Mode.ENFORCE,

@@ -10,8 +10,9 @@ from shared.domain.arm_id import ArmId, Provider, parse_arm_id
 from shared.domain.baseline import Baseline
 from shared.domain.body import JsonObject
 from shared.domain.catalogue import Catalogue
+from shared.domain.change import Change
 from shared.domain.decision import Decision, Verdict
-from shared.domain.drift import Change, Finding
+from shared.domain.drift import Finding
 from shared.domain.mode import Mode
 from shared.domain.record import Outcome, Record
 from shared.domain.remediation import FixMode, Remediation, Rule, Severity, Source

@@ -3,7 +3,8 @@
 from shared.domain.baseline import Baseline
 from shared.domain.body import JsonObject
 from shared.domain.catalogue import Catalogue
-from shared.domain.drift import Change, Finding, as_fixed, changes, evaluate
+from shared.domain.change import Change
+from shared.domain.drift import Finding, as_fixed, changes, evaluate
 from shared.domain.resource_types import SEARCH
 from tests.domain.making import CATALOGUE, REMEDIATION, RULE, finding, resource
 

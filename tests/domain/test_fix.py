@@ -6,7 +6,7 @@ import pytest
 
 from shared.domain.arm_id import parse_arm_id
 from shared.domain.body import Json, JsonObject
-from shared.domain.drift import Change
+from shared.domain.change import Change
 from shared.domain.fix import merge
 from shared.domain.mode import Mode
 from shared.domain.permit import Permit

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from remediations.alerts.exposed_key import EXPOSED_KEY
 from remediations.responses import cap_deployments, pause_deployments, rotate_exposed_keys, tag_incident
-from shared.domain.act import Act, Command, RegenerateKey, amended
+from shared.domain.act import Act, Command, RegenerateKey, changed_by
 from shared.domain.alert import Alert, AlertStatus
 from shared.domain.arm_id import ArmId, parse_arm_id
 from shared.domain.body import Json, JsonObject, as_object, as_text, overlay
@@ -259,7 +259,7 @@ def test_a_plan_says_what_it_comes_to(example: Example) -> None:
     assert plan.reason
     assert plan.reason == one_line(plan.reason, 2048)
     for act in plan.acts:
-        assert amended(act), "an act that changes nothing"
+        assert changed_by(act), "an act that changes nothing"
         assert not isinstance(act, Command) or act.what
 
 
