@@ -8,6 +8,7 @@ _SOUND: Body = {
     "provisioningState": "Succeeded",
     "publicNetworkAccess": "Disabled",
     "allowSharedKeyAccess": False,
+    "allowBlobPublicAccess": False,
     "minimumTlsVersion": "TLS1_2",
     "supportsHttpsTrafficOnly": True,
     "networkAcls": {"defaultAction": "Deny", "bypass": "AzureServices"},

@@ -155,8 +155,8 @@ async def test_a_fix_that_a_dead_worker_made_keeps_its_record_when_an_alert_come
         running.azure.report_alert(report)
         await running.change_soon(bad)
         await until(lambda: running.faults.done["hang"] == 1)
-        await running.azure.host.kill_worker()
         await running.clear_queue()
+        await running.azure.host.kill_worker()
         await running.tell(told(report))
         fixed = {str(row["Rule"]) for row in running.records(bad) if row["Outcome"] == "Fixed"}
         assert {"AIR-001/cognitive-accounts", "AIR-003/cognitive-accounts", "AIR-102/cognitive-accounts"} <= fixed
@@ -199,8 +199,8 @@ async def test_a_key_that_was_regenerated_has_its_record_although_the_mode_chang
         await running.azure.publish_alert(exposed(running.azure.key_of(body["id"], "key1"), body))
         await until(lambda: running.faults.done["hang"] == 1)
         running.azure.host.change_setting("AIRLOCK_MODE", "audit")
-        await running.azure.host.kill_worker()
         await running.clear_queue()
+        await running.azure.host.kill_worker()
         await until_settled(running, lambda: ("keys.Key2", "Unconfirmed") in keys_told(running, body))
         assert rotations(running, body) == (0, 1)
 

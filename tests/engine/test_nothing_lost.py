@@ -135,8 +135,8 @@ class TestNoFixWithoutARecord:
         async with airlock([bad], slow, delivery=Delivery(max_attempts=1)) as running:
             await running.azure.publish(write_event(bad, datetime.now(UTC)))
             await until(lambda: running.faults.done["hang"] == 1)
-            await running.azure.host.kill_worker()
             await running.clear_queue()
+            await running.azure.host.kill_worker()
             await running.azure.host.wait_idle(30)
             assert not running.records(bad)
             await until_settled(running, lambda: bool(running.records(bad)))
