@@ -113,7 +113,7 @@ async def _found(search: _Search) -> ArmId | Cause:
         async for candidate, body in _all(search):
             searched += 1
             try:
-                if await _patiently(candidate, body, search) is None:
+                if await patience(_PATIENCE)(_problem, candidate, body, search) is None:
                     return candidate.id
             except TryAgain as again:
                 passed_over.append(again)
@@ -122,13 +122,6 @@ async def _found(search: _Search) -> ArmId | Cause:
     if passed_over:
         raise passed_over[0]
     return Cause("secret.no-match", f"no current key matches, of {searched} accounts searched")
-
-
-async def _patiently(candidate: _Candidate, body: JsonObject, search: _Search) -> str | None:
-    async for attempt in patience(_PATIENCE):
-        with attempt:
-            return await _problem(candidate, body, search)
-    return None
 
 
 def _named(search: _Search) -> _Candidate | None:

@@ -11,6 +11,7 @@ from typing import Any
 from azure.core.exceptions import ClientAuthenticationError, HttpResponseError, ResourceNotFoundError
 from azure.core.messaging import CloudEvent
 
+from shared.azure.chunks import LARGEST
 from shared.azure.failures import told_as_failures
 from shared.domain.body import JsonObject
 from shared.domain.exposure import SECRET_EXPOSED, Exposure
@@ -27,8 +28,6 @@ _SERVICE = "topic"
 _SOURCE = "airlock/leak"
 _NO_RESOURCE = "unknown"
 _CODES = {400: NOT_TAKEN, 401: NOT_ALLOWED, 403: NOT_ALLOWED, 404: NOT_FOUND}
-# A call takes 1 MB of JSON (learn.microsoft.com/azure/event-grid/quotas-limits, read 2026-11-23).
-_LARGEST = 900 * 1024
 _BUDGET = timedelta(seconds=30)
 # Seconds. Someone waits at a terminal; what takes longer is better tried again.
 _CONNECT, _READ = 5, 30
@@ -73,7 +72,7 @@ def _batches(events: Sequence[CloudEvent[JsonObject]]) -> Iterator[list[CloudEve
     """The events in lists of which each fits one call, were all as long as the longest."""
     longest = max((len(json.dumps([event.subject, event.data])) for event in events), default=0)
     # What stands around subject and data is the same for all, some 300 bytes.
-    for batch in batched(events, _LARGEST // (longest + 512), strict=False):
+    for batch in batched(events, LARGEST // (longest + 512), strict=False):
         yield list(batch)
 
 
