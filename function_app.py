@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 import azure.functions as func
 
-from shared.domain.signal import SIGNALS_QUEUE, fit
+from shared.domain.signal import fit
+from shared.domain.stores import SIGNALS_QUEUE
 from shared.pipeline import remediate
 from shared.settle import settle
 from shared.world import World

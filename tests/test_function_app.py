@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from local.host.function import EventGridTrigger, QueueTrigger, TimerTrigger
-from shared.domain.signal import SIGNALS_QUEUE
+from shared.domain.stores import SIGNALS_QUEUE
 from tests.local.hosting import hosting
 from tests.storage_account import Authority
 

@@ -25,7 +25,7 @@ from shared.azure.gate import Gate, GatedTransport
 from shared.azure.keys import Sdk
 from shared.domain.resource_types import COGNITIVE_ACCOUNTS, SEARCH, STORAGE, ResourceType
 from shared.domain.settings import HostStorage, Operational
-from shared.domain.signal import SIGNALS_QUEUE
+from shared.domain.stores import LEDGER_TABLE, SIGNALS_QUEUE
 
 if TYPE_CHECKING:
     from azure.eventgrid.aio import EventGridPublisherClient
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from azure.monitor.ingestion.aio import LogsIngestionClient
     from azure.storage.queue.aio import QueueClient
 
-LEDGER_TABLE = "AirlockLedger"
 # The clouds with token audiences of their own, Resource Manager's and beside it Azure Monitor's (learn.microsoft.com/
 # azure/azure-government/compare-azure-government-global-azure, and the same for China, read 2026-11-23).
 _SOVEREIGN = {

@@ -14,8 +14,6 @@ from shared.domain.body import Json, JsonObject, as_object, as_text, at
 from shared.domain.exposure import SECRET_EXPOSED, Exposure, parse_exposure
 from shared.domain.redact import one_line, redact
 
-# Event Grid's, the host's and our own name for where signals wait.
-SIGNALS_QUEUE = "signals"
 _SUBSCRIPTION_EVENTS = "Microsoft.Resources.Resource"
 _NOTIFICATION_EVENTS = "Microsoft.ResourceNotifications.Resources."
 _MOST_ATTEMPTS = 10_000
