@@ -1,16 +1,21 @@
 """The triggers, and what they are made of."""
 
 import functools
+import json
 import logging
 import os
 from datetime import UTC, datetime
 
 import azure.functions as func
 
+from shared.burying import bury
 from shared.domain.signal import fit
 from shared.domain.stores import SIGNALS_QUEUE
+from shared.hourly import hourly
+from shared.operating import operate
 from shared.pipeline import remediate
 from shared.settle import settle
+from shared.sweeping import sweep
 from shared.world import World
 
 app = func.FunctionApp()
@@ -22,12 +27,19 @@ _STORAGE = "AzureWebJobsStorage"
 @functools.cache
 def _world() -> World:
     """The one world of this process, made with the first message: the SDKs behind it are most of a cold start."""
+    from shared.azure.blobs import BlobStore
+    from shared.azure.poison import PoisonQueue
+    from shared.azure.tokens import EntraTokens
+
     from remediations import load_catalogue
+    from shared.azure.archive import TableArchive
     from shared.azure.arm import ArmClient
+    from shared.azure.budgets import TableBudgets
     from shared.azure.clients import Clients
     from shared.azure.deliveries import Deliveries
     from shared.azure.keys import AccountKeys
     from shared.azure.ledger import TableLedger
+    from shared.azure.ledger_table import LedgerTable
     from shared.azure.log import RemediationLog
     from shared.azure.queue import SignalQueue
     from shared.azure.topic import OutcomeTopic
@@ -41,13 +53,19 @@ def _world() -> World:
     settings = with_log(read_settings(os.environ, catalogue))
     options = settings.operational
     clients = Clients(options, read_host_storage(os.environ))
-    ledger = TableLedger(clients.ledger(), notifies=bool(options.notify_topic))
+    table = LedgerTable(clients.ledger())
+    ledger = TableLedger(table, notifies=bool(options.notify_topic))
     log = RemediationLog(clients.logs, ledger, options.logs_rule, options.logs_stream)
     return World(
         arm=ArmClient(clients.arm(), options.arm_endpoint),
         keys=AccountKeys(clients.keys),
         vault=KeyVault(clients.vault) if options.key_vault_uri else None,
         ledger=ledger,
+        budgets=TableBudgets(table),
+        archive=TableArchive(table),
+        blobs=BlobStore(clients.blobs),
+        poison=PoisonQueue(clients.poison),
+        tokens=EntraTokens(options.tenant_id, options.operator_audience, options.entra_endpoint),
         log=Deliveries(log, OutcomeTopic(clients.topic, ledger)) if options.notify_topic else log,
         queue=SignalQueue(clients.signals),
         now=lambda: datetime.now(UTC),
@@ -93,3 +111,33 @@ async def on_signal(message: func.QueueMessage) -> None:
 async def on_settle(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the binding wants the name
     """Every minute: what a crash or an outage left open."""
     await settle(_world())
+
+
+@app.function_name("bury")
+@app.timer_trigger(arg_name="timer", schedule="30 */5 * * * *")
+async def on_bury(timer: func.TimerRequest) -> None:  # noqa: ARG001 - as above
+    """Every five minutes: what nobody could deal with."""
+    await bury(_world())
+
+
+@app.function_name("sweep")
+@app.timer_trigger(arg_name="timer", schedule="0 17 */6 * * *")
+async def on_sweep(timer: func.TimerRequest) -> None:  # noqa: ARG001 - as above
+    """Four times a day: drift of which no event told."""
+    await sweep(_world())
+
+
+@app.function_name("hourly")
+@app.timer_trigger(arg_name="timer", schedule="0 3 * * * *")
+async def on_hour(timer: func.TimerRequest) -> None:  # noqa: ARG001 - as above
+    """Every hour: a sign of life, and the heads of the log's chains where nobody can change them."""
+    await hourly(_world())
+
+
+# Anonymous for the host: a function key proves nobody. The token is what counts, and we check it ourselves.
+@app.function_name("operate")
+@app.route(route="operate", methods=["POST"], trigger_arg_name="request", auth_level=func.AuthLevel.ANONYMOUS)
+async def on_operate(request: func.HttpRequest) -> func.HttpResponse:
+    """What operators order: approve, undo, hold, release, replay."""
+    reply = await operate(request.get_body(), request.headers.get("Authorization", ""), _world())
+    return func.HttpResponse(json.dumps(reply.body), status_code=reply.status, mimetype="application/json")

@@ -19,8 +19,10 @@ EXCUSES = {
         Outcome.ADVISED,
         Outcome.AWAITING_APPROVAL,
         Outcome.CONTESTED,
+        Outcome.HELD,
+        Outcome.OVER_BUDGET,
     },
-    Mode.AUDIT: {Outcome.AUDITED, Outcome.EXEMPT, Outcome.ADVISED},
+    Mode.AUDIT: {Outcome.AUDITED, Outcome.EXEMPT, Outcome.ADVISED, Outcome.HELD},
 }
 
 

@@ -142,4 +142,4 @@ def _ignored(signal: Signal, alert: Alert, code: str, reason: str, world: World)
 
 async def _is_told(record: Record, world: World) -> bool:
     """Whether an earlier delivery had the record written, and with it all that goes before it done."""
-    return record.record_id in (await world.ledger.open(record.chain)).remembered
+    return (await world.ledger.open(record.chain)).knows(record)

@@ -1,20 +1,30 @@
 """One look at one resource: read, evaluate, decide, intend, apply, verify, record."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from shared.domain.arm_id import ArmId
 from shared.domain.body import JsonObject
+from shared.domain.budget import next_hour
 from shared.domain.containment import contained
-from shared.domain.contest import Attempt
-from shared.domain.decision import Circumstances, Decision, Verdict, decide, guards_of
+from shared.domain.decision import (
+    Circumstances,
+    Decision,
+    Verdict,
+    decide,
+    guards_of,
+    is_critical,
+    over_budget,
+)
 from shared.domain.drafting import interrupted, of_decision, of_fix
 from shared.domain.drift import Finding, evaluate
 from shared.domain.failure import Cause, Refused, TryAgain
 from shared.domain.guards import Reads
 from shared.domain.ledger import Entry, next_look
 from shared.domain.mode import Mode
+from shared.domain.orders import Approval
 from shared.domain.ports import Arm
 from shared.domain.record import Outcome, Record, Row
 from shared.domain.resource import Resource, place_of
@@ -23,10 +33,14 @@ from shared.domain.rotation import is_pending
 from shared.domain.signal import about, put_back
 from shared.fixing import Order, Workbench, carry_out
 from shared.responding import Answered, contain_children, respond
+from shared.undoing import nothing_to_undo, undo
 from shared.world import Visit, World
 
 # How long a look lets keys that are claimed alone before it comes back: no worker has to wait for that.
 _KEYS_TAKE = timedelta(seconds=30)
+# What waits for the next hour's budget comes back within so many seconds of it.
+_SPREAD_SECONDS = 300
+_DONE = frozenset({Outcome.FIXED, Outcome.UNDONE})
 
 
 async def look(visit: Visit) -> tuple[Row, ...]:
@@ -53,7 +67,8 @@ async def look(visit: Visit) -> tuple[Row, ...]:
         return ()
     if body is None:
         gone = visit.record(Outcome.GONE, "gone", "there is no such resource any more")
-        rows = await _commit(replace(entry, names=frozenset()), (*_interrupted(entry, None), gone), began, world)
+        records = (*_interrupted(entry, None), *nothing_to_undo(visit, entry), gone)
+        rows = await _commit(replace(entry, names=frozenset(), undos=()), records, began, world)
         await world.ledger.attach(visit.target, (), sorted(entry.names))
         return rows
     resource = Resource(_as_spelt(visit.target, body), visit.type, body, entry.attached_to)
@@ -80,12 +95,16 @@ async def _is_quiet(visit: Visit, entry: Entry) -> bool:
 
 async def _judge(visit: Visit, entry: Entry, resource: Resource, began: datetime) -> tuple[Row, ...]:
     world = visit.world
+    sent: tuple[Row, ...] = ()
+    if entry.undos and resource.is_settled:
+        undone = await undo(visit, entry, resource, _interrupted(entry, resource.body))
+        entry, sent, resource = undone.entry, undone.rows, undone.resource
     forgotten = entry.names
     entry = await _attach(visit, entry, resource)
     if not resource.in_scope:
         reason = "neither tagged airlock=protect nor used by an AI resource that was seen"
         ignored = visit.record(Outcome.IGNORED, "ignored.scope", reason)
-        return await _commit(entry, (*_interrupted(entry, resource.body), ignored), began, world)
+        return sent + await _commit(entry, (*_interrupted(entry, resource.body), ignored), began, world)
     if is_pending(entry.rotations, began, besides=visit.incident.cause if visit.incident else ""):
         raise TryAgain(Cause("keys.pending", "the keys are about to be regenerated for an incident"), _KEYS_TAKE)
     answered = Answered(entry)
@@ -99,13 +118,14 @@ async def _judge(visit: Visit, entry: Entry, resource: Resource, began: datetime
         await _keep(answered, world)
         raise TryAgain(Cause("arm.mid-update", f"the resource is {resource.state}"))
     findings = evaluate(resource, world.catalogue, visit.baseline)
-    decisions = await _decide(visit, resource, findings, entry.history, began)
+    decisions = await _decide(visit, resource, findings, entry, began)
     decisions += await _on_approval(visit, resource, findings, entry, began)
+    decisions = await _within_budget(visit, entry, decisions)
     fixes = [decision for decision in decisions if decision.verdict is Verdict.FIX]
     closed = _interrupted(entry, resource.body, fixes)
     records = [_draft(visit, resource, decision, began) for decision in decisions if decision not in fixes]
     records = [*answered.records, *records]
-    sent = answered.rows
+    sent += answered.rows
     if fixes:
         entry, closing, made = await carry_out(
             _bench(visit, entry), entry, _order(visit, resource, fixes, closed, began)
@@ -117,7 +137,7 @@ async def _judge(visit: Visit, entry: Entry, resource: Resource, began: datetime
     waits = [decision.until for decision in decisions if decision.until is not None]
     if _may_have_missed(visit, began) and not any(record.outcome is Outcome.FIXED for record in records):
         waits.append(_next_look(visit))
-    entry = await _come_back(visit, entry, waits, began)
+    entry = (await _come_back(visit, entry, waits, began)).spent(_used(answered, fixes), began)
     if not findings and not records and visit.incident is None:
         records.append(visit.record(Outcome.COMPLIANT, "compliant", "every rule of its type is satisfied"))
     rows = await _commit(entry, records, began, world)
@@ -128,11 +148,44 @@ async def _judge(visit: Visit, entry: Entry, resource: Resource, began: datetime
 
 
 async def _decide(
-    visit: Visit, resource: Resource, findings: Sequence[Finding], history: tuple[Attempt, ...], now: datetime
+    visit: Visit, resource: Resource, findings: Sequence[Finding], entry: Entry, now: datetime
 ) -> tuple[Decision, ...]:
-    world = visit.world
-    reads = await _guard_reads(resource, findings, world)
-    return decide(resource, findings, Circumstances(world.settings, reads, history, now, visit.baseline))
+    reads = await _guard_reads(resource, findings, visit.world)
+    return decide(resource, findings, _given(visit, entry, reads, now))
+
+
+def _given(visit: Visit, entry: Entry, reads: Reads, now: datetime) -> Circumstances:
+    given = Circumstances(visit.world.settings, reads, entry.history, now, visit.baseline)
+    return replace(given, holds=entry.holds, approvals=entry.approvals)
+
+
+async def _within_budget(visit: Visit, entry: Entry, decisions: tuple[Decision, ...]) -> tuple[Decision, ...]:
+    """The decisions with the fixes that the hour has room for; the others wait for the next one.
+
+    A fix that was begun before was counted then.
+    """
+    fixes = [decision for decision in decisions if decision.verdict is Verdict.FIX]
+    if not fixes or entry.intention is not None:
+        return decisions
+    world, now, subscription = visit.world, visit.world.now(), visit.target.subscription.lower()
+    limit = world.settings.operational.max_fixes_per_hour
+    urgent = [decision for decision in fixes if is_critical(decision) or visit.incident is not None]
+    if len(urgent) < len(fixes) and await world.budgets.claim(subscription, now, limit, critical=False):
+        return decisions
+    if urgent and await world.budgets.claim(subscription, now, limit, critical=True):
+        fixes = [decision for decision in fixes if decision not in urgent]
+    until = next_hour(now) + _spread(visit)
+    return tuple(over_budget(decision, limit, until) if decision in fixes else decision for decision in decisions)
+
+
+def _spread(visit: Visit) -> timedelta:
+    """Where in the first minutes of an hour this resource has its turn, so that not all of them come at once."""
+    return timedelta(seconds=int(hashlib.sha256(visit.target.key.encode()).hexdigest()[:4], 16) % _SPREAD_SECONDS)
+
+
+def _used(answered: Answered, fixes: Sequence[Decision]) -> list[Approval]:
+    """The approvals that let something through in this look."""
+    return [*answered.approvals, *(decision.approval for decision in fixes if decision.approval is not None)]
 
 
 async def _on_approval(
@@ -149,8 +202,7 @@ async def _on_approval(
         if finding.remediation.name in visit.incident.row.contain_on_approval and finding not in findings
     ]
     reads = await _guard_reads(resource, more, world)
-    given = Circumstances(world.settings, reads, entry.history, now, strict, needs_approval=True)
-    return decide(resource, more, given)
+    return decide(resource, more, replace(_given(visit, entry, reads, now), baseline=strict, needs_approval=True))
 
 
 async def _as_left(visit: Visit, resource: Resource) -> Resource:
@@ -178,7 +230,7 @@ def _bench(visit: Visit, entry: Entry) -> Workbench:
     async def decide_again(current: Resource, before: Decision) -> Decision | None:
         findings = evaluate(current, world.catalogue, visit.baseline)
         same_rule = [finding for finding in findings if finding.rule_id == before.finding.rule_id]
-        return next(iter(await _decide(visit, current, same_rule, entry.history, world.now())), None)
+        return next(iter(await _decide(visit, current, same_rule, entry, world.now())), None)
 
     return Workbench(world.arm, world.ledger, world.now, world.settings.operational.lease_seconds, decide_again)
 
@@ -252,7 +304,7 @@ def _interrupted(entry: Entry, body: JsonObject | None, fixes: Sequence[Decision
         return []
     again = {decision.finding.rule_id for decision in fixes}
     closed = [interrupted(draft, body) for draft in entry.intention.drafts]
-    return [record for record in closed if record.outcome is Outcome.FIXED or record.rule not in again]
+    return [record for record in closed if record.outcome in _DONE or record.rule not in again]
 
 
 async def _commit(entry: Entry, records: Sequence[Record], began: datetime, world: World) -> tuple[Row, ...]:

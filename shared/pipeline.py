@@ -9,6 +9,7 @@ from shared.alerting import answer_alert
 from shared.domain.drafting import of_unreadable
 from shared.domain.failure import TryAgain
 from shared.domain.mode import Mode
+from shared.domain.redact import redact
 from shared.domain.resource_types import judged_ancestor, known_type
 from shared.domain.signal import Signal, Unreadable, parse_message, put_back
 from shared.exposing import answer_exposure
@@ -27,8 +28,19 @@ async def remediate(message: str, world: World) -> None:
     """Does all that one queue message asks for.
 
     Returns when the signal has its records, is covered by a later read, or is back in the queue. Raises TryAgain
-    only if not even the queue could take it back: then the host delivers the message again.
+    only if not even the queue could take it back: then the host delivers the message again. What else it raises is a
+    mistake of ours; it is noted for whoever finds the message among the poisoned ones.
     """
+    try:
+        await _deal_with(message, world)
+    except TryAgain:
+        raise
+    except Exception as mistake:
+        await world.archive.note_crash(message, redact(f"{type(mistake).__name__}: {mistake}", 256), world.now())
+        raise
+
+
+async def _deal_with(message: str, world: World) -> None:
     parsed = parse_message(message, world.now())
     is_recalled = isinstance(parsed, Signal) and parsed.recalled
     if world.settings.mode is Mode.OFF and not is_recalled:

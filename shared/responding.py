@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from shared.domain.act import Command, RegenerateKey
+from shared.domain.act import Command, RegenerateKey, changed_by
 from shared.domain.body import JsonObject
 from shared.domain.decision import Circumstances, Verdict, decide
 from shared.domain.drafting import (
@@ -24,8 +24,9 @@ from shared.domain.failure import Refused, TryAgain
 from shared.domain.incident import Incident
 from shared.domain.ledger import Entry, Intention
 from shared.domain.mode import Mode
+from shared.domain.orders import Approval, approval_of
 from shared.domain.ports import Receipt
-from shared.domain.proposal import Proposal, propose, wanted
+from shared.domain.proposal import Proposal, Word, propose, wanted
 from shared.domain.record import Outcome, Record, Row
 from shared.domain.remediation import Remediation
 from shared.domain.resource import Resource, place_of
@@ -44,13 +45,15 @@ _SHOWN_CHILDREN = ("deployments", "raiPolicies")
 class Answered:
     """How far an incident is answered: the rows that stand in the ledger, and the records that have yet to.
 
-    `acted` says that something was changed, so that the resource must be read anew.
+    `acted` says that something was changed, so that the resource must be read anew; `approvals` are the ones that let
+    something through.
     """
 
     entry: Entry
     rows: tuple[Row, ...] = ()
     records: tuple[Record, ...] = ()
     acted: bool = False
+    approvals: tuple[Approval, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,8 @@ async def respond(visit: Visit, incident: Incident, entry: Entry, resource: Reso
     if _is_answered(entry, incident):
         return Answered(entry)
     children = await _children(visit, incident, resource)
-    proposals = propose(resource, incident, children, world.catalogue, world.settings)
+    word = Word(entry.approvals, began)
+    proposals = propose(resource, incident, children, world.catalogue, world.settings, word)
     evidence = snapshot(incident, resource, children, proposals)
     scene = Scene(visit.signal, world.stamp, resource, incident, began)
     records = [of_incident(scene, evidence)]
@@ -85,13 +89,22 @@ async def respond(visit: Visit, incident: Incident, entry: Entry, resource: Reso
         return Answered(replace(rotating.entry, intention=None), (), tuple(records))
     tokens = [errand.act.token(incident.cause) for errand in errands]
     progress = await _begin(visit, rotating.entry.begin_acts(tokens), records, claimed)
-    return await _act(visit, rotating, errands, progress)
+    answered = await _act(visit, rotating, errands, progress)
+    return replace(answered, approvals=_used(doing, rotating, word))
+
+
+def _used(doing: Sequence[Proposal], rotating: Rotating, word: Word) -> tuple[Approval, ...]:
+    """The approvals of whole responses, and those of single keys that had been regenerated lately."""
+    whole = [proposal.approval for proposal in doing if proposal.approval is not None]
+    keys = [approval_of(turn.draft.rule, changed_by(turn.act), word.approvals, word.now) for turn in rotating.turns]
+    return (*whole, *(approval for approval in keys if approval is not None))
 
 
 def _is_answered(entry: Entry, incident: Incident) -> bool:
     """Whether an earlier delivery had the keys regenerated, and nothing at all is left open."""
     claims = [rotation for rotation in entry.rotations if rotation.cause == incident.cause]
-    return bool(claims) and all(claim.ended for claim in claims) and entry.intention is None
+    done = bool(claims) and all(claim.ended for claim in claims) and entry.intention is None
+    return done and not entry.approvals
 
 
 def _errands(proposal: Proposal, draft: Record, entry: Entry, incident: Incident) -> list[_Errand]:
@@ -220,7 +233,8 @@ async def _leave_to_a_person(visit: Visit, child: Resource, remediation: Remedia
     ]
     given = Circumstances(world.settings, {}, (), now, visit.baseline, needs_approval=True)
     for decision in decide(child, findings, given):
-        await record_apart(of_decision(visit.signal, world.stamp, child, decision, now), world)
+        record = of_decision(visit.signal, world.stamp, child, decision, now)
+        await record_apart(replace(record, message=about(visit.signal, child.id, now)), world)
 
 
 async def _named(visit: Visit, resource: Resource, kind: ResourceType, name: str) -> list[Resource]:

@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from shared.domain.act import ListKeys, ListQueryKeys, PublishKey, RegenerateKey
+from shared.domain.act import ListKeys, ListQueryKeys, PublishKey, RegenerateKey, changed_by
 from shared.domain.body import Json
-from shared.domain.drafting import finished, of_act, performed, refused
+from shared.domain.drafting import finished, of_act, once_approved, performed, refused
 from shared.domain.failure import Cause, Refused, TryAgain
 from shared.domain.incident import Incident
 from shared.domain.ledger import Entry
+from shared.domain.orders import approval_of
 from shared.domain.record import Outcome, Record
 from shared.domain.resource import Resource
 from shared.domain.resource_types import SEARCH
@@ -74,7 +75,9 @@ async def prepare(
         text = "no current key matches"
         return replace(taken, records=(performed(draft, Outcome.REFUSED, "secret.no-match", text),))
     by_slot = {act.slot: act for act in acts}
-    found = steps(entry.rotations, keys, tuple(by_slot), incident.cause, visit.world.now())
+    now = visit.world.now()
+    approved = {act.slot for act in acts if approval_of(draft.rule, changed_by(act), entry.approvals, now)}
+    found = steps(entry.rotations, keys, tuple(by_slot), incident.cause, now, approved=approved)
     late = [step for step in found if step.turn is Turn.LATELY]
     turns = tuple(
         KeyTurn(by_slot[step.claim.slot], step, of_act(draft, by_slot[step.claim.slot]))
@@ -87,7 +90,7 @@ async def prepare(
         resource=resource,
         keys=keys,
         turns=turns,
-        records=tuple(_lately(of_act(draft, by_slot[step.claim.slot]), step.claim) for step in late),
+        records=tuple(_lately(visit, of_act(draft, by_slot[step.claim.slot]), step.claim) for step in late),
         query_keys=await _query_keys(visit, resource, first) if turns else None,
     )
 
@@ -152,10 +155,11 @@ def _regenerated(
     return performed(key.draft, Outcome.FIXED, "key.regenerated", reason, deadKey=dead, **evidence)
 
 
-def _lately(draft: Record, other: Rotation) -> Record:
+def _lately(visit: Visit, draft: Record, other: Rotation) -> Record:
     done = f"{'regenerated' if other.ended else 'claimed'} at {other.begun:%F %T}Z"
     reason = f"{other.slot} was {done} for another cause; a second time within 24 h needs a person's approval"
-    return performed(draft, Outcome.AWAITING_APPROVAL, "approval.rotated-lately", reason)
+    record = performed(draft, Outcome.AWAITING_APPROVAL, "approval.rotated-lately", reason)
+    return replace(record, message=once_approved(visit.signal, visit.world.now()))
 
 
 def _unseen(taken: Rotating, incident: Incident, acts: Sequence[RegenerateKey], draft: Record) -> Rotating | None:

@@ -11,7 +11,7 @@ from shared.domain.drafting import Stamp, of_signal
 from shared.domain.failure import Cause, TryAgain
 from shared.domain.incident import Incident
 from shared.domain.ledger import Entry
-from shared.domain.ports import Arm, Keys, Ledger, Log, Queue, Vault
+from shared.domain.ports import Archive, Arm, Blobs, Budgets, Keys, Ledger, Log, Poison, Queue, Tokens, Vault
 from shared.domain.record import Outcome, Record, Row
 from shared.domain.resource_types import ResourceType
 from shared.domain.rotation import Rotation, with_claims
@@ -28,6 +28,11 @@ class World:
     keys: Keys
     vault: Vault | None
     ledger: Ledger
+    budgets: Budgets
+    archive: Archive
+    blobs: Blobs
+    poison: Poison
+    tokens: Tokens
     log: Log
     queue: Queue
     now: Callable[[], datetime]

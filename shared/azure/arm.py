@@ -1,6 +1,7 @@
 """Azure Resource Manager over raw JSON: typed models would drop the properties that they do not know."""
 
 import json
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
@@ -9,6 +10,7 @@ from azure.core.rest import AsyncHttpResponse, HttpRequest
 from azure.mgmt.core import AsyncARMPipelineClient
 
 from shared.azure.failures import failure, retry_after, told_as_failures
+from shared.azure.gate import SEARCH_PATH
 from shared.domain.act import Command
 from shared.domain.arm_id import ArmId
 from shared.domain.body import JsonObject, as_list, as_object, as_text, at
@@ -25,6 +27,11 @@ _ABSENT = frozenset({"arm.http-404", "arm.not-found", "arm.resource-not-found", 
 _LONGEST_POLL = timedelta(seconds=15)
 _SUBSCRIPTIONS_API_VERSION = "2022-12-01"
 _MOST_PAGES = 1000
+# Azure Resource Graph, Microsoft.ResourceGraph/resources (azure-rest-api-specs, read 2026-11-24).
+_SEARCH_API_VERSION = "2021-03-01"
+_COLUMNS = "id, name, type, kind, location, tags, sku, identity, properties"
+# How long one page is waited for: a principal has fifteen queries in five seconds.
+_SEARCH = timedelta(seconds=60)
 _ENDED_WELL = "succeeded"
 _ENDED_BADLY = frozenset({"failed", "canceled"})
 
@@ -56,6 +63,28 @@ class ArmClient:
         """The subscriptions that the identity may read. Raises TryAgain or Refused."""
         found = await self._listed(f"{self._endpoint}/subscriptions?api-version={_SUBSCRIPTIONS_API_VERSION}")
         return [place for body in found if (place := place_of(body)) is not None]
+
+    async def search(self, kinds: Sequence[str]) -> AsyncIterator[JsonObject]:
+        """Every resource of those types that the identity may see, as Resource Graph knows it. Raises TryAgain or
+        Refused."""
+        listed = ", ".join(f"'{kind.lower()}'" for kind in kinds)
+        query = f"resources | where type in~ ({listed}) | project {_COLUMNS} | order by id asc"
+        token = ""
+        for _ in range(_MOST_PAGES):
+            page: JsonObject = await patience(_SEARCH)(self._searched, query, token)
+            for row in as_list(page.get("data")):
+                yield as_object(row)
+            token = as_text(page.get("$skipToken"))
+            if not token:
+                return
+        raise Refused(Cause("arm.too-many-pages", f"a search of more than {_MOST_PAGES} pages"))
+
+    async def _searched(self, query: str, token: str) -> JsonObject:
+        options: JsonObject = {"resultFormat": "objectArray"}
+        if token:
+            options["$skipToken"] = token
+        url = f"{self._endpoint}{SEARCH_PATH}?api-version={_SEARCH_API_VERSION}"
+        return _json(await self._call(HttpRequest("POST", url, json={"query": query, "options": options})))
 
     async def send(self, fix: Fix) -> Receipt:
         """Sends the fix and waits until ARM says that the operation has ended. Raises TryAgain or Refused."""

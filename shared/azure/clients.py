@@ -25,12 +25,13 @@ from shared.azure.gate import Gate, GatedTransport
 from shared.azure.keys import Sdk
 from shared.domain.resource_types import COGNITIVE_ACCOUNTS, SEARCH, STORAGE, ResourceType
 from shared.domain.settings import HostStorage, Operational
-from shared.domain.stores import LEDGER_TABLE, SIGNALS_QUEUE
+from shared.domain.stores import LEDGER_TABLE, POISON_QUEUE, SIGNALS_QUEUE
 
 if TYPE_CHECKING:
     from azure.eventgrid.aio import EventGridPublisherClient
     from azure.keyvault.secrets.aio import SecretClient
     from azure.monitor.ingestion.aio import LogsIngestionClient
+    from azure.storage.blob.aio import BlobServiceClient
     from azure.storage.queue.aio import QueueClient
 
 # The clouds with token audiences of their own, Resource Manager's and beside it Azure Monitor's (learn.microsoft.com/
@@ -71,14 +72,23 @@ class Clients:
     def signals(self) -> "QueueClient":
         """The queue of signals, encoded as the Functions host reads it."""
         from azure.storage.queue import TextBase64EncodePolicy  # noqa: PLC0415 - 250 ms that most messages never need
-        from azure.storage.queue.aio import QueueClient  # noqa: PLC0415 - as above
 
-        options: dict[str, Any] = {"retry_total": 0, "message_encode_policy": TextBase64EncodePolicy()}
+        return self._queue(SIGNALS_QUEUE, message_encode_policy=TextBase64EncodePolicy())
+
+    def poison(self) -> "QueueClient":
+        """The queue of messages that made the function crash; nothing is decoded, since anything may stand there."""
+        return self._queue(POISON_QUEUE)
+
+    def blobs(self) -> "BlobServiceClient":
+        """The blob service of our own storage."""
+        from azure.storage.blob.aio import BlobServiceClient  # noqa: PLC0415 - only what runs on a timer needs it
+
         if connection := self._storage.connection:
-            own = self._transport(QueueClient.from_connection_string(connection, SIGNALS_QUEUE).url)
-            return QueueClient.from_connection_string(connection, SIGNALS_QUEUE, transport=own, **options)
-        own = self._transport(self._storage.queues)
-        return QueueClient(self._storage.queues, SIGNALS_QUEUE, credential=self._credential, transport=own, **options)
+            own = self._transport(BlobServiceClient.from_connection_string(connection).url)
+            return BlobServiceClient.from_connection_string(connection, transport=own, retry_total=0)
+        address = self._storage.blobs
+        own = self._transport(address)
+        return BlobServiceClient(address, credential=self._credential, transport=own, retry_total=0)
 
     def logs(self) -> "LogsIngestionClient":
         """The Logs Ingestion endpoint."""
@@ -134,6 +144,16 @@ class Clients:
         address = self._options.key_vault_uri
         own = self._transport(permitted=address)
         return SecretClient(address, self._credential, transport=own, retry_total=0)
+
+    def _queue(self, name: str, **options: Any) -> "QueueClient":  # noqa: ANN401 - the SDK's own options
+        from azure.storage.queue.aio import QueueClient  # noqa: PLC0415 - as above
+
+        options["retry_total"] = 0
+        if connection := self._storage.connection:
+            own = self._transport(QueueClient.from_connection_string(connection, name).url)
+            return QueueClient.from_connection_string(connection, name, transport=own, **options)
+        own = self._transport(self._storage.queues)
+        return QueueClient(self._storage.queues, name, credential=self._credential, transport=own, **options)
 
     def _arm_policies(self) -> list[AsyncHTTPPolicy[Any, Any] | SansIOHTTPPolicy[Any, Any]]:
         """Azure Resource Manager's, without retries, without registering providers, and without logging."""

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from shared.azure.chunks import chunks
-from shared.azure.failures import own_store
+from shared.azure.failures import told_as_failures
 from shared.azure.ledger import TableLedger
 from shared.domain.body import JsonObject
 from shared.domain.failure import AirlockError
@@ -20,6 +20,10 @@ _LOG = logging.getLogger(__name__)
 _LINGER = 1.0
 # Seconds that a signal waits for its records to be taken.
 _PATIENCE = 3.0
+# Answers that another selection of rows may not meet.
+_ABOUT_CONTENT = frozenset({400, 413})
+# So many pages of unsent rows in one run, some 30,000 rows: a function ends after ten minutes.
+_MOST_PAGES = 20
 
 
 class Courier(ABC):
@@ -54,8 +58,22 @@ class Courier(ABC):
         await self._take([row for row in rows if self.wants(row)])
 
     async def resend(self, before: datetime) -> None:
-        """Sends what the ledger lists as written before then and unsent. Raises TryAgain when it cannot say."""
-        await self._take(await self._ledger.unsent(before, self.outlet))
+        """Sends what the ledger lists as written before then and unsent, oldest first, page by page.
+
+        Ends early where the outlet does not take them: the next run goes on. Raises TryAgain when the ledger cannot
+        say what they are.
+        """
+        for _ in range(_MOST_PAGES):
+            rows = await self._ledger.unsent(before, self.outlet)
+            taken: list[Row] = []
+            for chunk in chunks(rows, self.told):
+                sent = await self._send_what_can_be(chunk)
+                taken += sent
+                if not sent:
+                    break  # the others would fare no better now
+            await self._ledger.strike(taken, self.outlet)
+            if not rows or len(taken) < len(rows):
+                return
 
     async def _take(self, rows: Sequence[Row]) -> None:
         if not rows:
@@ -77,14 +95,23 @@ class Courier(ABC):
             self._striking = asyncio.create_task(self._strike())
 
     async def _send(self, chunk: list[Row]) -> bool:
+        taken = await self._send_what_can_be(chunk)
+        self._sent += taken
+        return len(taken) == len(chunk)
+
+    async def _send_what_can_be(self, chunk: list[Row]) -> list[Row]:
+        """Sends the rows in one call; where that is refused for what is in it, in halves, so that one row which the
+        service never takes does not keep the others from it. Answers the rows that were taken."""
         try:
-            async with own_store(self.outlet.value):
+            async with told_as_failures(self.outlet.value):
                 await self.send([self.told(row) for row in chunk])
         except AirlockError as problem:
+            half = len(chunk) // 2
+            if half and problem.cause.status in _ABOUT_CONTENT:
+                return [*await self._send_what_can_be(chunk[:half]), *await self._send_what_can_be(chunk[half:])]
             _LOG.warning("%d records wait in the ledger: %s", len(chunk), problem)
-            return False
-        self._sent += chunk
-        return True
+            return []
+        return chunk
 
     async def _strike(self) -> None:
         while self._sent:

@@ -2,8 +2,10 @@
 
 A shard is the first hex digit of a key's hash. In it stand, by row key: `r|{hash}` the entry, `r|{hash}|a|{hash}`
 one row for every AI resource that names it, `r|{hash}|q` the burst it waits out, `i|{hash}` that its intention is
-open, `o|{time}|{record id}` a row that the log is not known to have taken, and `n|{time}|{record id}` one that is to be
-published.
+open, `h|{hash}` that its chain grew since heads were anchored, `x|{month}|{hash}` the month in which it was touched
+last, `d|{month}|{record id}` what operators may come back to, `e|{month}|{hash}` what a message failed with, `b|{hash}`
+a subscription's budget, `o|{time}|{record id}` a row that the log is not known to have taken, and
+`n|{time}|{record id}` one that is to be published.
 """
 
 import hashlib
@@ -15,9 +17,12 @@ from typing import Any
 
 from shared.domain.arm_id import ArmId, parse_arm_id
 from shared.domain.body import Json, JsonObject, as_list, as_object, as_text
+from shared.domain.budget import Budget
 from shared.domain.contest import Attempt
+from shared.domain.kept import Kept
 from shared.domain.ledger import Entry, Intention, Version
-from shared.domain.record import GENESIS, Outlet, Row, record_from_json
+from shared.domain.orders import Approval, Hold, Undo, changes_of
+from shared.domain.record import GENESIS, Outcome, Outlet, Row, record_from_json
 from shared.domain.rotation import Rotation
 
 type Entity = dict[str, Any]
@@ -40,7 +45,12 @@ def shard(key: str) -> str:
 
 def entry_row(key: str) -> str:
     """The row key of an entry; the rows beside it begin with it."""
-    return f"r|{_hash(key)}"
+    return entry_row_of(_hash(key))
+
+
+def entry_row_of(name: str) -> str:
+    """The same, of the entry whose key has that hash."""
+    return f"r|{name}"
 
 
 def attachment_row(key: str, owner: ArmId) -> str:
@@ -56,6 +66,36 @@ def quiet_row(key: str) -> str:
 def intention_row(key: str) -> str:
     """The row key that lists the entry's intention as open."""
     return f"i|{_hash(key)}"
+
+
+def head_row(key: str) -> str:
+    """The row key that lists the entry's chain as one that grew."""
+    return f"h|{_hash(key)}"
+
+
+def month_of(now: datetime) -> str:
+    """The month that things are filed under: `202611`."""
+    return f"{now:%Y%m}"
+
+
+def filed_row(month: str, key: str) -> str:
+    """The row key that lists the entry under the month in which it was touched last."""
+    return f"x|{month}|{_hash(key)}"
+
+
+def kept_row(month: str, record_id: str) -> str:
+    """The row key of what is kept of a record."""
+    return f"d|{month}|{record_id}"
+
+
+def crash_row(month: str, message: str) -> str:
+    """The row key of what a message failed with."""
+    return f"e|{month}|{_hash(message)}"
+
+
+def budget_row(subscription: str) -> str:
+    """The row key of a subscription's budget."""
+    return f"b|{_hash(subscription)}"
 
 
 def unsent_list(outlet: Outlet) -> str:
@@ -82,11 +122,17 @@ def entry_entity(entry: Entry) -> Entity:
         "rotations": [_rotation_json(rotation) for rotation in entry.rotations],
         "performed": [*entry.performed],
         "returns": _iso(entry.returns),
+        "holds": [[hold.rule, hold.until.isoformat(), hold.by] for hold in entry.holds],
+        "approvals": [_approval_json(approval) for approval in entry.approvals],
+        "undos": [_undo_json(undo) for undo in entry.undos],
+        "filed": entry.filed,
     }
-    kept: JsonObject = {"state": state}
+    # Most are empty most of the time, and there is an entry for every resource.
+    state = {name: value for name, value in state.items() if value}
+    kept: JsonObject = {"key": entry.key, "state": state}
     if entry.intention is not None:
         kept["intention"] = _intention_json(entry.intention)
-    return {"PartitionKey": shard(entry.key), "RowKey": entry_row(entry.key), "Key": entry.key} | _pack(kept)
+    return {"PartitionKey": shard(entry.key), "RowKey": entry_row(entry.key)} | _pack(kept)
 
 
 def read_entry(key: str, entities: Iterable[Mapping[str, Any]]) -> Entry:
@@ -121,8 +167,17 @@ def read_entry(key: str, entities: Iterable[Mapping[str, Any]]) -> Entry:
         returns=_time(state.get("returns")),
         first_signal=first,
         last_signal=last,
+        holds=tuple(_read_hold(as_list(kept)) for kept in as_list(state.get("holds"))),
+        approvals=tuple(_read_approval(as_list(kept)) for kept in as_list(state.get("approvals"))),
+        undos=tuple(_read_undo(as_object(kept)) for kept in as_list(state.get("undos"))),
+        filed=as_text(state.get("filed")),
         version=Version(str(main.metadata["etag"]), intention is not None),  # type: ignore[attr-defined] # a TableEntity
     )
+
+
+def read_key(entity: Mapping[str, Any]) -> str:
+    """The key of the entry that `entry_entity` wrote."""
+    return as_text(_unpack(entity).get("key"))
 
 
 def _rotation_json(rotation: Rotation) -> Json:
@@ -138,6 +193,74 @@ def _read_rotation(kept: list[Json]) -> Rotation:
 def _read_attempt(pair: list[Json]) -> Attempt:
     rule, begun = pair
     return Attempt(as_text(rule), datetime.fromisoformat(as_text(begun)))
+
+
+def _read_hold(kept: list[Json]) -> Hold:
+    rule, until, by = kept
+    return Hold(as_text(rule), datetime.fromisoformat(as_text(until)), as_text(by))
+
+
+def _approval_json(approval: Approval) -> Json:
+    return [approval.rule, approval.wanted, approval.until.isoformat(), approval.by, approval.record_id]
+
+
+def _read_approval(kept: list[Json]) -> Approval:
+    rule, wanted, until, by, record_id = map(as_text, kept)
+    return Approval(rule, wanted, datetime.fromisoformat(until), by, record_id)
+
+
+def _undo_json(undo: Undo) -> JsonObject:
+    changes: list[Json] = [change.as_json() for change in undo.changes]
+    return {
+        "rule": undo.rule,
+        "changes": changes,
+        "record": undo.record_id,
+        "by": undo.by,
+        "request": undo.request,
+    }
+
+
+def _read_undo(kept: JsonObject) -> Undo:
+    told = (as_text(kept.get(name)) for name in ("record", "by", "request"))
+    return Undo(as_text(kept.get("rule")), changes_of(as_list(kept.get("changes"))), *told)
+
+
+def kept_entity(kept: Kept, row: Row) -> Entity:
+    """What is kept of a record, filed under the month of the record."""
+    month = as_text(row.columns.get("TimeGenerated"))[:7].replace("-", "")
+    told: JsonObject = {
+        "resource": kept.resource_id,
+        "rule": kept.rule,
+        "outcome": kept.outcome.value,
+        "changes": [change.as_json() for change in kept.changes],
+        "message": kept.message,
+    }
+    return {"PartitionKey": shard(row.chain), "RowKey": kept_row(month, kept.record_id)} | _pack(told)
+
+
+def read_kept(record_id: str, entity: Mapping[str, Any]) -> Kept:
+    """What `kept_entity` wrote. Raises ValueError for anything else."""
+    told = _unpack(entity)
+    return Kept(
+        record_id=record_id,
+        resource_id=as_text(told.get("resource")),
+        rule=as_text(told.get("rule")),
+        outcome=Outcome(as_text(told.get("outcome"))),
+        changes=changes_of(as_list(told.get("changes"))),
+        message=as_text(told.get("message")),
+    )
+
+
+def budget_entity(subscription: str, budget: Budget) -> Entity:
+    """The subscription's budget."""
+    told = {"Hour": budget.hour.isoformat(), "Common": budget.common, "Critical": budget.critical}
+    return {"PartitionKey": shard(subscription), "RowKey": budget_row(subscription)} | told
+
+
+def read_budget(entity: Mapping[str, Any]) -> Budget:
+    """What `budget_entity` wrote."""
+    hour = datetime.fromisoformat(str(entity["Hour"]))
+    return Budget(hour, int(entity["Common"]), int(entity["Critical"]))
 
 
 def row_entity(row: Row, outlet: Outlet = Outlet.LOG) -> Entity:

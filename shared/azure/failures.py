@@ -33,7 +33,8 @@ def failure(service: str, status: int, headers: Mapping[str, str], body: bytes) 
     """The failure that an HTTP answer of 400 or more spells. `service` begins its reason code (`arm`)."""
     code, message = _error(body)
     name = _slug(code) or f"http-{status}"
-    cause = Cause(f"{service}.{name}", redact(f"{status} {code}: {message}", 512), headers.get("x-ms-request-id"))
+    text = redact(f"{status} {code}: {message}", 512)
+    cause = Cause(f"{service}.{name}", text, headers.get("x-ms-request-id"), status)
     lasting = code.lower() in _LASTING
     if not lasting and (code.lower() in _PASSING or status in _TRY_AGAIN or status >= 500):
         return TryAgain(cause, retry_after(headers))

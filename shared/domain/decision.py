@@ -1,7 +1,7 @@
 """What is to be done about a finding, and why: pure."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -11,7 +11,8 @@ from shared.domain.drift import Finding, as_fixed
 from shared.domain.exemption import Exemption, exemption
 from shared.domain.guards import NOT_OUR_OWN, Guard, Reads
 from shared.domain.mode import Mode
-from shared.domain.remediation import FixMode
+from shared.domain.orders import Approval, Hold, approval_of, hold_on
+from shared.domain.remediation import FixMode, Severity
 from shared.domain.resource import Resource
 from shared.domain.settings import Settings
 
@@ -26,13 +27,16 @@ class Verdict(StrEnum):
     REFUSED = "refused"
     NEEDS_APPROVAL = "needs-approval"
     CONTESTED = "contested"
+    HELD = "held"
+    OVER_BUDGET = "over-budget"
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
     """A finding with its verdict. `code` is for machines (`guard.custom-subdomain`), `reason` for people.
 
-    `until` is when a contested fix may be made; None for every other verdict.
+    `until` is when a fix that has to wait may be made; None where nothing but a person or a change makes a difference.
+    `approval` is what let a fix through that needs a person's word.
     """
 
     finding: Finding
@@ -41,6 +45,7 @@ class Decision:
     code: str
     reason: str
     until: datetime | None = None
+    approval: Approval | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,7 @@ class Circumstances:
 
     `baseline` is the one that the findings were made with. With `needs_approval` nothing is fixed without a person.
     `reads` are the bodies that the findings' guards asked for, by ARM id key; `history` the fixes that were begun on
-    the resource.
+    the resource; `holds` and `approvals` what operators said about it.
     """
 
     settings: Settings
@@ -58,6 +63,8 @@ class Circumstances:
     now: datetime
     baseline: Baseline
     needs_approval: bool = False
+    holds: tuple[Hold, ...] = ()
+    approvals: tuple[Approval, ...] = ()
 
 
 def guards_of(finding: Finding) -> tuple[Guard, ...]:
@@ -66,40 +73,69 @@ def guards_of(finding: Finding) -> tuple[Guard, ...]:
 
 
 def decide(resource: Resource, findings: Iterable[Finding], given: Circumstances) -> tuple[Decision, ...]:
-    """One decision for every finding whose remediation is not off."""
+    """One decision for every finding whose remediation is not off; a critical fix that is fought over has a second
+    one, that says so."""
     return tuple(
-        _decide(resource, finding, mode, given)
+        decision
         for finding in findings
         if (mode := given.settings.mode_of(finding.remediation, finding.rule)) is not Mode.OFF
+        for decision in _decide(resource, finding, mode, given)
     )
 
 
-def _decide(resource: Resource, finding: Finding, mode: Mode, given: Circumstances) -> Decision:
+def over_budget(decision: Decision, limit: int, until: datetime) -> Decision:
+    """The decision to fix once the hour's budget is spent."""
+    reason = f"{limit} fixes were begun in this subscription within the hour; the next ones wait until {until:%F %T}Z"
+    return replace(decision, verdict=Verdict.OVER_BUDGET, code="over-budget", reason=reason, until=until)
+
+
+def is_critical(decision: Decision) -> bool:
+    """Whether the fix may use the reserved part of the budget."""
+    return decision.finding.remediation.severity is Severity.CRITICAL
+
+
+def _decide(resource: Resource, finding: Finding, mode: Mode, given: Circumstances) -> tuple[Decision, ...]:
     allowed = given.settings.operational.exemption_tags
     claim = exemption(resource, finding.remediation, given.now.date(), allowed=allowed)
     note = _note(claim)
     if claim is not None and claim.problem is None:
-        return Decision(finding, mode, Verdict.EXEMPT, "exempt.tag", f"exempt by tag: {claim.text}")
+        return (Decision(finding, mode, Verdict.EXEMPT, "exempt.tag", f"exempt by tag: {claim.text}"),)
     if finding.rule.mode is FixMode.DETECT_ONLY:
-        return Decision(finding, mode, Verdict.ADVISE, "advise.detect-only", f"a person has to decide this{note}")
+        return (Decision(finding, mode, Verdict.ADVISE, "advise.detect-only", f"a person has to decide this{note}"),)
+    if held := hold_on(finding.rule_id, given.holds, given.now):
+        reason = f"held until {held.until:%F %T}Z by {held.by}{note}"
+        return (Decision(finding, mode, Verdict.HELD, "held", reason, held.until),)
     refusal = _refusal(resource, finding, given)
     if mode is Mode.AUDIT:
         told = f"; a fix would be refused: {refusal[1]}" if refusal else ""
         why = "settings have problems, so nothing enforces" if given.settings.problems else "audit mode"
-        return Decision(finding, mode, Verdict.AUDIT, "audit", f"{why}{told}{note}")
+        return (Decision(finding, mode, Verdict.AUDIT, "audit", f"{why}{told}{note}"),)
     return _enforce(finding, given, refusal, note)
 
 
-def _enforce(finding: Finding, given: Circumstances, refusal: tuple[str, str] | None, note: str) -> Decision:
+def _enforce(
+    finding: Finding, given: Circumstances, refusal: tuple[str, str] | None, note: str
+) -> tuple[Decision, ...]:
     mode = Mode.ENFORCE
     if refusal:
-        return Decision(finding, mode, Verdict.REFUSED, f"guard.{refusal[0]}", f"{refusal[1]}{note}")
+        return (Decision(finding, mode, Verdict.REFUSED, f"guard.{refusal[0]}", f"{refusal[1]}{note}"),)
+    approval = None
     if finding.rule.mode is FixMode.APPROVAL or given.needs_approval:
-        return Decision(finding, mode, Verdict.NEEDS_APPROVAL, "approval.needed", f"a person has to approve this{note}")
-    if fight := contest(finding.rule_id, given.history, given.now):
-        told = f"fixed {fight.count} times without lasting; the next fix waits until {fight.until:%F %T}Z"
-        return Decision(finding, mode, Verdict.CONTESTED, "contested", f"{told}{note}", fight.until)
-    return Decision(finding, mode, Verdict.FIX, "fix", f"{finding.remediation.title}{note}")
+        approval = approval_of(finding.rule_id, finding.changes, given.approvals, given.now)
+        if approval is None:
+            reason = f"a person has to approve this{note}"
+            return (Decision(finding, mode, Verdict.NEEDS_APPROVAL, "approval.needed", reason),)
+    fix = Decision(finding, mode, Verdict.FIX, "fix", f"{finding.remediation.title}{note}", approval=approval)
+    fight = contest(finding.rule_id, given.history, given.now)
+    if fight is None or approval is not None:
+        return (fix,)
+    told = f"fixed {fight.count} times without lasting"
+    if is_critical(fix):
+        # Whoever undoes a critical fix often enough must not be rewarded with an hour of rest.
+        reason = f"{told}; it is critical and so fixed at once all the same{note}"
+        return fix, Decision(finding, mode, Verdict.CONTESTED, "contested.critical", reason)
+    reason = f"{told}; the next fix waits until {fight.until:%F %T}Z{note}"
+    return (Decision(finding, mode, Verdict.CONTESTED, "contested", reason, fight.until),)
 
 
 def _note(claim: Exemption | None) -> str:

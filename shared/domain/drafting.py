@@ -12,11 +12,13 @@ from shared.domain.decision import Decision, Verdict
 from shared.domain.drift import Finding
 from shared.domain.failure import Cause
 from shared.domain.incident import Incident
+from shared.domain.orders import Approval
 from shared.domain.proposal import Proposal
 from shared.domain.record import Outcome, Record
 from shared.domain.redact import redact
 from shared.domain.resource import Resource
-from shared.domain.signal import Signal, Unreadable
+from shared.domain.signal import Signal, Unreadable, put_back
+from shared.domain.undo import UNDO
 
 _OUTCOMES = {
     Verdict.AUDIT: Outcome.AUDITED,
@@ -25,6 +27,8 @@ _OUTCOMES = {
     Verdict.REFUSED: Outcome.REFUSED,
     Verdict.NEEDS_APPROVAL: Outcome.AWAITING_APPROVAL,
     Verdict.CONTESTED: Outcome.CONTESTED,
+    Verdict.HELD: Outcome.HELD,
+    Verdict.OVER_BUDGET: Outcome.OVER_BUDGET,
     # What a fix is drafted as before it is made; what came of it is written over this.
     Verdict.FIX: Outcome.FIX_UNVERIFIED,
 }
@@ -104,7 +108,6 @@ def of_decision(signal: Signal, stamp: Stamp, resource: Resource, decision: Deci
     if decision.verdict is Verdict.CONTESTED:
         reason += f"; the last change is claimed by {signal.actor or 'nobody'}"
     record = of_signal(signal, stamp, began, outcome, decision.code, reason, resource.id)
-    attached: list[Json] = [user.path for user in sorted(resource.attached_to, key=lambda user: user.key)]
     return replace(
         record,
         location=resource.location,
@@ -114,10 +117,26 @@ def of_decision(signal: Signal, stamp: Stamp, resource: Resource, decision: Deci
         severity=finding.remediation.severity.value,
         mode=decision.mode.value,
         changes=[change.as_json() for change in finding.changes],
-        evidence={"attachedTo": attached} if attached else None,
+        evidence=_attached(resource) | _approved_by(decision.approval) or None,
         controls=list(finding.remediation.controls),
         detect_ms=_ms(began - signal.time),
+        message=once_approved(signal, began) if decision.verdict is Verdict.NEEDS_APPROVAL else "",
     )
+
+
+def _attached(resource: Resource) -> JsonObject:
+    users: list[Json] = [user.path for user in sorted(resource.attached_to, key=lambda user: user.key)]
+    return {"attachedTo": users} if users else {}
+
+
+def _approved_by(approval: Approval | None) -> JsonObject:
+    """Whose word let a fix through, and which record it was given on."""
+    return {"approvedBy": approval.by, "approvalOf": approval.record_id} if approval else {}
+
+
+def once_approved(signal: Signal, now: datetime) -> str:
+    """What brings the same look about again, whatever was looked at before."""
+    return put_back(replace(signal, attempt=0, recalled=False), due=now)
 
 
 def of_fix(signal: Signal, stamp: Stamp, resource: Resource, decision: Decision, began: datetime) -> Record:
@@ -143,9 +162,10 @@ def of_proposal(scene: Scene, proposal: Proposal) -> Record:
         ref=response.ref,
         rule=response.rule_id(scene.resource.type),
         mode=proposal.mode.value,
-        changes=[change.as_json() for act in proposal.plan.acts for change in changed_by(act)],
-        evidence={"incident": scene.incident.name},
+        changes=[change.as_json() for change in proposal.changes],
+        evidence={"incident": scene.incident.name, **_approved_by(proposal.approval)},
         controls=list(response.controls),
+        message=once_approved(scene.signal, scene.began) if proposal.verdict is Verdict.NEEDS_APPROVAL else "",
     )
 
 
@@ -198,7 +218,7 @@ def applied(record: Record, body: JsonObject | None, request_ids: Iterable[str],
     if failure is not None:
         outcome, code, reason = Outcome.FAILED, "arm.operation-failed", redact(failure)
     elif body is not None and shows_fix(record, body):
-        outcome, code, reason = Outcome.FIXED, "fixed", record.reason
+        outcome, code, reason = *_done(record), record.reason
     else:
         reason = "ARM took the fix, but later reads do not show it"
         outcome, code = Outcome.FIX_UNVERIFIED, "fix.unverified"
@@ -220,9 +240,15 @@ def interrupted(record: Record, body: JsonObject | None) -> Record:
         reason = record.reason
         if record.outcome is Outcome.UNCONFIRMED:
             reason = "the worker was interrupted around the act, and the resource shows that it was performed"
-        return replace(record, outcome=Outcome.FIXED, reason_code="fixed", reason=reason, evidence=evidence)
+        outcome, code = _done(record)
+        return replace(record, outcome=outcome, reason_code=code, reason=reason, evidence=evidence)
     reason = "the worker was interrupted around the write, and the resource does not show the fix"
     return replace(record, reason_code="fix.interrupted", reason=reason, evidence=evidence)
+
+
+def _done(draft: Record) -> tuple[Outcome, str]:
+    """How what was drafted is called once it is done: its outcome and reason code."""
+    return (Outcome.UNDONE, "undone") if draft.reason_code == UNDO else (Outcome.FIXED, "fixed")
 
 
 def shows_fix(record: Record, body: JsonObject) -> bool:

@@ -8,12 +8,14 @@ from datetime import timedelta
 class Cause:
     """What was wrong, in words that may be recorded: never a body, a key or a token.
 
-    `code` is a dotted reason code (`arm.scope-locked`); `request_id` is ARM's, where there is one.
+    `code` is a dotted reason code (`arm.scope-locked`); `request_id` is ARM's, where there is one, and `status` that of
+    the HTTP answer.
     """
 
     code: str
     text: str
     request_id: str | None = None
+    status: int | None = None
 
 
 class AirlockError(Exception):

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from shared.domain.arm_id import ArmId
 from shared.domain.contest import Attempt, recent
+from shared.domain.orders import Approval, Hold, Undo
 from shared.domain.record import GENESIS, Outcome, Record, Row, seal
 from shared.domain.rotation import Rotation
 
@@ -17,6 +18,8 @@ _TAKEN = frozenset({Outcome.FIXED, Outcome.FIX_UNVERIFIED, Outcome.FAILED})
 # How many record ids, and how many acts, an entry remembers, so that a signal delivered again adds no second row and
 # does nothing a second time: more than one look can have.
 _REMEMBERED = 192
+# So much of a record id tells the records of one resource apart, and there is an entry for every resource.
+_OF_ID = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,9 @@ class Entry:
     it was last read, by key; `attached_to` the AI resources that name this one. `history` are the fixes that ARM
     took, `rotations` the keys that were regenerated or claimed for it, `performed` the other acts (by their tokens),
     `returns` is when a message comes back for another look. `last_signal` is the newest change that waits for the
-    resource to become quiet, `first_signal` the oldest. `version` is None for an entry never written.
+    resource to become quiet, `first_signal` the oldest. `holds`, `approvals` and `undos` are what operators said.
+    `filed` is the month under which it is listed to be forgotten one day (`202611`). `version` is None for an entry
+    never written.
     """
 
     key: str
@@ -64,6 +69,10 @@ class Entry:
     returns: datetime | None = None
     first_signal: datetime | None = None
     last_signal: datetime | None = None
+    holds: tuple[Hold, ...] = ()
+    approvals: tuple[Approval, ...] = ()
+    undos: tuple[Undo, ...] = ()
+    filed: str = ""
     version: Version | None = None
 
     def covers(self, time: datetime, grace: timedelta) -> bool:
@@ -103,6 +112,37 @@ class Entry:
         open_ = replace(self.intention, drafts=left) if left else None
         return replace(self, intention=open_, held_until=until).append((record,))
 
+    def knows(self, record: Record) -> bool:
+        """Whether the record is written already, by an earlier delivery of its cause."""
+        return record.record_id[:_OF_ID] in self.remembered
+
+    def held(self, hold: Hold) -> "Entry":
+        """The entry with the hold; those on the same rule, and those that are over, are dropped."""
+        return replace(self, holds=(*(each for each in self.holds if each.rule != hold.rule), hold))
+
+    def released(self, rule: str) -> "Entry":
+        """The entry as if nobody had ever fought over the rule or asked to leave it alone."""
+        return replace(
+            self,
+            holds=tuple(each for each in self.holds if each.rule != rule),
+            history=tuple(each for each in self.history if each.rule != rule),
+        )
+
+    def approved(self, approval: Approval, now: datetime) -> "Entry":
+        """The entry with the approval, without those that are over or for the same values."""
+        others = (each for each in self.approvals if each.until > now)
+        kept = (each for each in others if (each.rule, each.wanted) != (approval.rule, approval.wanted))
+        return replace(self, approvals=(*kept, approval))
+
+    def spent(self, approvals: Iterable[Approval], now: datetime) -> "Entry":
+        """The entry without the approvals that were made use of, and without what is over."""
+        used = set(approvals)
+        return replace(
+            self,
+            approvals=tuple(each for each in self.approvals if each not in used and each.until > now),
+            holds=tuple(each for each in self.holds if each.until > now),
+        )
+
     def release(self) -> "Entry":
         """The entry without a lease; an open intention stays open."""
         return replace(self, holder="", held_until=None)
@@ -114,10 +154,10 @@ class Entry:
         """
         head, known, rows = self.head, self.remembered, list[Row]()
         for record in records:
-            if record.record_id not in known:
+            if record.record_id[:_OF_ID] not in known:
                 rows.append(seal(record, self.key, head))
                 head = rows[-1].digest
-                known = (*known, record.record_id)[-_REMEMBERED:]
+                known = (*known, record.record_id[:_OF_ID])[-_REMEMBERED:]
         taken = [Attempt(record.rule, record.time_generated) for record in records if record.outcome in _TAKEN]
         history = (*recent(self.history, taken[-1].begun), *taken) if taken else self.history
         return replace(self, head=head, remembered=known, history=history), tuple(rows)

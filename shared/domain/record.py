@@ -3,7 +3,7 @@
 import hashlib
 import json
 from dataclasses import dataclass, fields, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import get_type_hints
 
@@ -14,6 +14,10 @@ TABLE = "AirlockRemediation_CL"
 SCHEMA_VERSION = 1
 # The Logs Ingestion API cuts values over 64 KB without a word (azure-monitor-docs, service limits, read 2026-11-23).
 LONGEST_SEALED = 60 * 1024
+# What a record knows beside its columns.
+_NO_COLUMNS = frozenset({"cause", "message"})
+# An entry that nobody touched for so long is forgotten, and the chain of its resource begins anew.
+FORGOTTEN_AFTER = timedelta(days=180)
 # What a chain begins with.
 GENESIS = "0" * 64
 
@@ -35,6 +39,13 @@ class Outcome(StrEnum):
     IGNORED = "Ignored"
     UNREADABLE = "Unreadable"
     UNCONFIRMED = "Unconfirmed"
+    HELD = "Held"
+    OVER_BUDGET = "OverBudget"
+    DEAD_LETTERED = "DeadLettered"
+    APPROVED = "Approved"
+    UNDONE = "Undone"
+    SWEEP_COMPLETED = "SweepCompleted"
+    HEARTBEAT = "Heartbeat"
     SETTINGS_CHANGED = "SettingsChanged"
 
 
@@ -44,7 +55,7 @@ class Record:
 
     Times are UTC. `changes` and `evidence` are JSON; `detect_ms`, `fix_ms` and `total_ms` count from the signal's time
     to our read, from the write to its verification, and from the signal's time to the record; None where there was
-    no such thing.
+    no such thing. `cause` is no column, nor is `message`: what has to be put into the queue once a person approved.
     """
 
     time_generated: datetime
@@ -80,6 +91,7 @@ class Record:
     app_version: str = ""
     settings_digest: str = ""
     cause: str = ""
+    message: str = ""
 
     @property
     def record_id(self) -> str:
@@ -98,13 +110,13 @@ class Record:
         told: JsonObject = {"RecordId": self.record_id, "SchemaVersion": SCHEMA_VERSION}
         for option in fields(self):
             value = getattr(self, option.name)
-            if option.name != "cause" and value not in (None, ""):
+            if option.name not in _NO_COLUMNS and value not in (None, ""):
                 told[column_name(option.name)] = _moment(value) if isinstance(value, datetime) else value
         return told
 
     def as_json(self) -> JsonObject:
         """The record as the ledger keeps it while its fix is under way."""
-        return self.columns() | {"Cause": self.cause}
+        return self.columns() | {"Cause": self.cause} | ({"Message": self.message} if self.message else {})
 
 
 def record_from_json(kept: JsonObject) -> Record:
@@ -123,12 +135,13 @@ def record_from_json(kept: JsonObject) -> Record:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A sealed record: what is sent, and sent again, as it is."""
+    """A sealed record: what is sent, and sent again, as it is. `message` stays behind."""
 
     chain: str
     record_id: str
     digest: str
     columns: JsonObject
+    message: str = ""
 
 
 def seal(record: Record, chain: str, previous: str) -> Row:
@@ -140,9 +153,8 @@ def seal(record: Record, chain: str, previous: str) -> Row:
     columns = _fitting(record).columns() | {"RecordId": record.record_id}
     sealed = canonical(columns)
     digest = hashlib.sha256((previous + sealed).encode()).hexdigest()
-    return Row(
-        chain, record.record_id, digest, columns | {"Sealed": sealed, "PreviousDigest": previous, "Digest": digest}
-    )
+    told = columns | {"Sealed": sealed, "PreviousDigest": previous, "Digest": digest}
+    return Row(chain, record.record_id, digest, told, record.message)
 
 
 class Outlet(StrEnum):
@@ -186,7 +198,7 @@ def schema() -> dict[str, str]:
     hints = get_type_hints(Record)
     table = {"TimeGenerated": "datetime", "RecordId": "string", "SchemaVersion": "long"}
     for option in fields(Record):
-        if option.name == "cause":
+        if option.name in _NO_COLUMNS:
             continue
         inner = [kind for kind in getattr(hints[option.name], "__args__", ()) if kind is not type(None)]
         kind = inner[0] if inner and hints[option.name].__class__.__name__ != "GenericAlias" else hints[option.name]

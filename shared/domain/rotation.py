@@ -1,6 +1,6 @@
 """Keys that were regenerated or are about to be: who may turn which key, and what a crash left open. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -48,15 +48,22 @@ class Step:
     claim: Rotation
 
 
-def steps(
-    rotations: Iterable[Rotation], keys: Mapping[str, Secret], slots: Sequence[str], cause: str, now: datetime
+def steps(  # noqa: PLR0913 - what a turn depends on
+    rotations: Iterable[Rotation],
+    keys: Mapping[str, Secret],
+    slots: Sequence[str],
+    cause: str,
+    now: datetime,
+    *,
+    approved: Collection[str] = (),
 ) -> tuple[Step, ...]:
     """The turns of the account's keys for a cause, in the order of the slots.
 
     `keys` are the current ones. A key that this cause has dealt with, or that the account does not have, has no turn.
+    Those in the `approved` slots may be regenerated although another cause had it done lately.
     """
-    known = tuple(rotations)
-    found = (_step(known, keys.get(slot), slot, cause, now) for slot in slots)
+    binding = [each for each in rotations if each.cause == cause or each.slot not in approved]
+    found = (_step(binding, keys.get(slot), slot, cause, now) for slot in slots)
     return tuple(step for step in found if step is not None)
 
 

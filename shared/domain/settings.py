@@ -19,6 +19,7 @@ from shared.domain.resource_types import ResourceType
 from shared.domain.response import Response
 
 PREFIX = "AIRLOCK_"
+_GUID = r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,20 @@ def _https(text: str) -> str:
 
 def _https_or_none(text: str) -> str:
     return _https(text) if text else ""
+
+
+def _guid_or_none(text: str) -> str:
+    if text and not re.fullmatch(_GUID, text):
+        raise ValueError("wants a GUID or nothing")
+    return text.lower()
+
+
+def _audience_or_none(text: str) -> str:
+    if re.fullmatch(_GUID, text):
+        return text.lower()
+    if text and not re.fullmatch(r"api://[A-Za-z0-9][A-Za-z0-9._/-]*", text):
+        raise ValueError("wants the client id of the app registration, or its api:// address")
+    return text.rstrip("/")
 
 
 def _names(text: str) -> frozenset[str]:
@@ -130,6 +145,13 @@ class Operational:
         "`https://` address or empty",
         "The vault that fresh keys are written to before the old ones die. Without it, nowhere.",
     )
+    max_fixes_per_hour: int = _option(
+        100,
+        _whole(1, 100_000),
+        "1 to 100000",
+        "How many resources of one subscription are fixed within an hour of the clock; a fifth is kept for critical"
+        " rules and confirmed incidents.",
+    )
     own_resources: frozenset[str] = _option(
         frozenset(),
         _names,
@@ -140,6 +162,22 @@ class Operational:
         "https://management.azure.com", _https, "`https://` address", "Azure Resource Manager of the cloud."
     )
     client_id: str = _option("", str, "GUID", "The user-assigned identity to use; without it the system-assigned one.")
+    tenant_id: str = _option(
+        "",
+        _guid_or_none,
+        "GUID or empty",
+        "The Entra tenant whose people and applications may operate Airlock. Without it nobody can.",
+    )
+    operator_audience: str = _option(
+        "",
+        _audience_or_none,
+        "GUID, `api://...`, or empty",
+        "The app registration that operators get tokens for: its client id, or its `api://` address. Without it nobody"
+        " can operate Airlock.",
+    )
+    entra_endpoint: str = _option(
+        "https://login.microsoftonline.com", _https, "`https://` address", "Microsoft Entra of the cloud."
+    )
     logs_endpoint: str = _option("", _https, "`https://` address", "The Logs Ingestion endpoint.")
     logs_rule: str = _option("", str, "`dcr-...`", "The immutable id of the data collection rule.")
     logs_stream: str = _option("Custom-AirlockRemediation_CL", str, "`Custom-...`", "The stream of that rule.")
@@ -304,7 +342,7 @@ def spelt(value: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class HostStorage:
-    """The storage that the Functions host runs on, which holds our queue and ledger too.
+    """The storage that the Functions host runs on, which holds our queue, ledger and blobs too.
 
     Either `connection` (a connection string, as Core Tools and Azurite use) or the addresses of the services.
     """
@@ -312,6 +350,7 @@ class HostStorage:
     account: str = ""
     tables: str = ""
     queues: str = ""
+    blobs: str = ""
     connection: str = field(default="", repr=False)
 
 
@@ -328,14 +367,15 @@ def read_host_storage(environment: Mapping[str, str]) -> HostStorage:
         default = f"https://{account}.{service}.core.windows.net" if account else ""
         return environment.get(f"{prefix}__{service}ServiceUri", default)
 
-    return HostStorage(account, address("table"), address("queue"), environment.get(prefix, "").rstrip("; "))
+    connection = environment.get(prefix, "").rstrip("; ")
+    return HostStorage(account, address("table"), address("queue"), address("blob"), connection)
 
 
 def _host_resources(environment: Mapping[str, str]) -> frozenset[str]:
     """The names of the resources that the Functions host itself runs on, as its own settings tell them."""
     storage = read_host_storage(environment)
-    blobs = environment.get("AzureWebJobsStorage__blobServiceUri", "")
-    named_hosts = [urlsplit(address).hostname or "" for address in (storage.tables, storage.queues, blobs)]
+    addresses = (storage.tables, storage.queues, storage.blobs)
+    named_hosts = [urlsplit(address).hostname or "" for address in addresses]
     hosts = {host.split(".", 1)[0] for host in named_hosts if not host.replace(".", "").isdecimal()}
     parts = (part.partition("=") for part in storage.connection.split(";"))
     named = {value.strip() for name, _, value in parts if name.strip().lower() == "accountname"}

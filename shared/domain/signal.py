@@ -37,6 +37,11 @@ class SignalKind(StrEnum):
     RESOURCE_CHANGE = "ResourceChange"
     DEFENDER_ALERT = "DefenderAlert"
     SECRET_EXPOSED = "SecretExposed"  # noqa: S105 - the name of a kind
+    SWEEP_HIT = "SweepHit"
+    OPERATOR_REQUEST = "OperatorRequest"
+
+
+_OUR_KINDS = frozenset({SignalKind.SWEEP_HIT, SignalKind.OPERATOR_REQUEST})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +56,10 @@ class Signal:
     `cause` is what makes two signals one: a redelivered event has the cause of its first delivery. `time` is when the
     change happened, never later than when we received it. `raw` is the event as it came, to be put back on the queue.
     `ticket` is the lease that the signal held when it was put back, empty on its first delivery. `failed` is an
-    operation that is said to have failed or been cancelled. `due` is set on a signal that was put back to be looked at
-    once more at its time, `recalled` on one that the timer brings back as long as its fix is open.
+    operation that is said to have failed or been cancelled. Our own sweeps and operators have no event behind them:
+    what they want stands in the ledger, so that nobody can order anything by a message. `due` is set on a signal that
+    was put back to be looked at once more at its time, `recalled` on one that the timer brings back as long as its fix
+    is open.
     """
 
     kind: SignalKind
@@ -126,7 +133,7 @@ def _parse(text: str, received: datetime) -> Signal | Unreadable:
     again = message.get("airlock")
     if isinstance(again, dict):
         first = _time(as_text(again.get("received")), received)
-        found = _signal(as_object(message.get("event")), first)
+        found = _ours(again, first) if "kind" in again else _signal(as_object(message.get("event")), first)
         if isinstance(found, Unreadable):
             return found
         if "target" in again:
@@ -144,6 +151,29 @@ def _parse(text: str, received: datetime) -> Signal | Unreadable:
             found, time=time, due=bool(due), attempt=_count(again.get("attempt")), ticket=ticket, recalled=recalled
         )
     return _signal(message, received)
+
+
+def _ours(told: JsonObject, received: datetime) -> Signal | Unreadable:
+    """A reason to look that Airlock itself found: in a sweep, or in an operator's request."""
+    kind = as_text(told.get("kind"))
+    if kind not in _OUR_KINDS:
+        return Unreadable("unreadable.kind", "no kind of signal that Airlock itself raises", received)
+    cause = one_line(as_text(told.get("cause")), 256)
+    try:
+        target = parse_arm_id(as_text(told.get("about")))
+    except ValueError as problem:
+        return Unreadable("unreadable.target", str(problem), received, cause)
+    return Signal(SignalKind(kind), cause, f"{cause} {target.key}", received, received, target, {})
+
+
+def of_ours(kind: SignalKind, target: ArmId, cause: str, now: datetime) -> str:
+    """A message that asks for a look at the resource at once, whatever was looked at before now.
+
+    `cause` is what makes two of them one. Raises ValueError for a kind that events have.
+    """
+    if kind not in _OUR_KINDS:
+        raise ValueError(f"signals of kind {kind} come from events")
+    return put_back(Signal(kind, cause, cause, now, now, target, {}, attempt=0), due=now)
 
 
 def _elsewhere(signal: Signal, named: str) -> Signal | Unreadable:
@@ -246,7 +276,9 @@ def put_back(signal: Signal, ticket: str = "", due: datetime | None = None) -> s
         again["recalled"] = True
     if signal.place is not None:
         again["place"] = signal.place.path
-    if signal.elsewhere and signal.target is not None:
+    if signal.kind in _OUR_KINDS and signal.target is not None:
+        again |= {"kind": signal.kind.value, "cause": signal.id, "about": signal.target.path}
+    elif signal.elsewhere and signal.target is not None:
         again["target"] = signal.target.path
     return _fitting(signal.raw, lambda event: {"airlock": again, "event": event})
 

@@ -10,6 +10,7 @@ from azure.data.tables.aio import TableClient
 
 from local.identity import PATH, IdentityService
 from shared.azure.ledger import TableLedger
+from shared.azure.ledger_table import LedgerTable
 from tests.azure.making import Identity
 from tests.local.arm_world import DEV, OURS, serve
 from tests.storage_account import Storage
@@ -25,7 +26,7 @@ def table(storage: Storage) -> TableClient:
 async def ledger(table: TableClient) -> TableLedger:
     """A ledger whose table is there."""
     await table.create_table()
-    return TableLedger(table)
+    return TableLedger(LedgerTable(table))
 
 
 @pytest.fixture

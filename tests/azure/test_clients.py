@@ -21,6 +21,7 @@ from local.storage import queues, tables
 from local.storage.database import Database
 from shared.azure.arm import ArmClient
 from shared.azure.ledger import TableLedger
+from shared.azure.ledger_table import LedgerTable
 from shared.azure.queue import SignalQueue
 from shared.domain.failure import TryAgain
 from shared.domain.ledger import Entry
@@ -81,7 +82,7 @@ async def account(authority: Authority) -> AsyncIterator[HostStorage]:
 async def assert_works(clients: TrustingClients) -> None:
     """The ledger and the queue are made, written to and read through the gate."""
     async with clients.ledger() as table, clients.signals() as queue:
-        ledger = TableLedger(table)
+        ledger = TableLedger(LedgerTable(table))
         entry, rows = concluded(Entry(TARGET.key))
         entry = await ledger.commit(entry, rows)
         await ledger.attach(TARGET, ["k"], [])
@@ -116,7 +117,7 @@ async def test_stores_that_do_not_answer_are_asked_once_and_soon_given_up(identi
     clients = TrustingClients(Operational(), storage)
     async with clients, clients.ledger() as table, clients.signals() as queue:
         with pytest.raises(TryAgain):
-            await TableLedger(table).open(TARGET.key)
+            await TableLedger(LedgerTable(table)).open(TARGET.key)
         with pytest.raises(TryAgain):
             await SignalQueue(lambda: queue).put("signal", timedelta())
 

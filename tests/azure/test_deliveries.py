@@ -21,6 +21,7 @@ from local.topic import PATH
 from shared.azure.deliveries import Deliveries
 from shared.azure.gate import GatedTransport
 from shared.azure.ledger import TableLedger
+from shared.azure.ledger_table import LedgerTable
 from shared.domain.failure import Cause, TryAgain
 from shared.domain.record import Outlet, Row, schema
 from shared.domain.settings import HostStorage, Operational
@@ -153,7 +154,7 @@ async def composed(monkeypatch: pytest.MonkeyPatch, *, notifies: bool = True) ->
 
         monkeypatch.setattr("shared.azure.clients.Clients", clients)
         world = function_app._world.__wrapped__()  # noqa: SLF001 - one for this test, not the one of the process
-        yield Composed(world, logs, topic, faults, TableLedger(made[0].ledger()))
+        yield Composed(world, logs, topic, faults, TableLedger(LedgerTable(made[0].ledger())))
         for task in asyncio.all_tasks():
             if "Courier" in str(task.get_coro()):
                 task.cancel()

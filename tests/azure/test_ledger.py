@@ -7,6 +7,7 @@ import pytest
 from azure.data.tables.aio import TableClient
 
 from shared.azure.ledger import TableLedger
+from shared.azure.ledger_table import LedgerTable
 from shared.domain.arm_id import parse_arm_id
 from shared.domain.contest import Attempt
 from shared.domain.failure import TryAgain
@@ -28,6 +29,9 @@ FULL = Entry(
     settings_digest="0123456789ab",
     history=(Attempt("AIR-001/cognitive-accounts", NOW - SECOND), Attempt("AIR-002/cognitive-accounts", NOW)),
     returns=NOW + timedelta(hours=1),
+    holds=(Hold("AIR-001/cognitive-accounts", NOW + timedelta(days=7), "oid"),),
+    approvals=(Approval("AIR-101/cognitive-accounts", "0123456789abcdef", NOW, "oid", "f" * 32),),
+    undos=(Undo("AIR-002/cognitive-accounts", (Change("a.b", None, [1, {"c": "d"}]),), "e" * 32, "oid", "request"),),
 )
 
 
@@ -37,7 +41,8 @@ async def test_an_unknown_key_is_a_new_entry(ledger: TableLedger) -> None:
 
 async def test_an_entry_comes_back_as_it_was_committed(ledger: TableLedger) -> None:
     committed = await ledger.commit(FULL)
-    assert replace(committed, version=None) == FULL
+    assert replace(committed, version=None, filed="") == FULL
+    assert committed.filed == f"{datetime.now(UTC):%Y%m}"
     assert await ledger.open(KEY) == committed
     assert await ledger.open(KEY + "x") == Entry(KEY + "x")
 
@@ -107,7 +112,7 @@ async def test_a_commit_whose_rows_are_not_taken_writes_no_entry(ledger: TableLe
 
 
 async def test_the_table_is_made_with_the_first_commit(table: TableClient) -> None:
-    ledger = TableLedger(table)
+    ledger = TableLedger(LedgerTable(table))
     entry, rows = concluded(Entry(KEY))
     committed = await ledger.commit(entry, rows)
     assert await ledger.open(KEY) == committed
@@ -115,20 +120,20 @@ async def test_the_table_is_made_with_the_first_commit(table: TableClient) -> No
 
 
 async def test_the_table_is_made_with_the_first_burst(table: TableClient) -> None:
-    ledger = TableLedger(table)
+    ledger = TableLedger(LedgerTable(table))
     await ledger.wait_for_quiet(KEY, NOW, NOW)
     assert (await ledger.open(KEY)).first_signal == NOW
 
 
 async def test_the_table_is_made_with_the_first_attachment(table: TableClient) -> None:
     """The first signal of all may be about a resource that names others, and notes that before it commits."""
-    ledger = TableLedger(table)
+    ledger = TableLedger(LedgerTable(table))
     await ledger.attach(TARGET, [STORAGE.lower()], [])
     assert (await ledger.open(STORAGE.lower())).attached_to == {TARGET}
 
 
 async def test_without_a_table_nothing_is_remembered(table: TableClient) -> None:
-    ledger = TableLedger(table)
+    ledger = TableLedger(LedgerTable(table))
     _, rows = concluded(Entry(KEY))
     assert await ledger.open(KEY) == Entry(KEY)
     assert await ledger.interrupted(NOW) == ()

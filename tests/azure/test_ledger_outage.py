@@ -12,6 +12,7 @@ from local.faults import Fault, Faults
 from local.storage import tables
 from local.storage.database import Database
 from shared.azure.ledger import TableLedger
+from shared.azure.ledger_table import LedgerTable
 from shared.domain.failure import TryAgain
 from shared.domain.ledger import Entry
 from tests.azure.making import NOW, SECOND, TARGET, Answer, concluded, intended, key, scripted, trusting
@@ -57,7 +58,7 @@ async def failing(authority: Authority) -> AsyncIterator[tuple[TableLedger, Faul
             TableClient(f"{url}/st", "Ledger", credential=FixedToken(), transport=transport, retry_total=0) as table,
         ):
             await table.create_table()
-            yield TableLedger(table), faults
+            yield TableLedger(LedgerTable(table)), faults
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{fault.kind}-{fault.status}")
@@ -105,5 +106,5 @@ async def test_answers_that_no_table_service_gives(answer: Answer) -> None:
         async with table:
             for call in CALLS.values():
                 with pytest.raises(TryAgain) as told:
-                    await call(TableLedger(table))
+                    await call(TableLedger(LedgerTable(table)))
                 assert told.value.cause.code == f"ledger.http-{answer.status}"

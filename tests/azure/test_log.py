@@ -24,6 +24,7 @@ from local.logs import LIMIT_BYTES, LogsService
 from local.storage import tables
 from local.storage.database import Database
 from shared.azure.ledger import TableLedger
+from shared.azure.ledger_table import LedgerTable
 from shared.azure.log import RemediationLog
 from shared.domain.ledger import Entry
 from shared.domain.record import Record, Row, schema
@@ -106,7 +107,7 @@ async def running(*faults: Fault) -> AsyncIterator[Logging]:
         table = await stack.enter_async_context(clients.ledger())
         await table.create_table()
         client = await stack.enter_async_context(clients.logs())
-        ledger = TableLedger(table)
+        ledger = TableLedger(LedgerTable(table))
         log = RemediationLog(lambda: client, ledger, RULE, STREAM)
         yield Logging(service, known, table, logs, certificate.ca_file, gatekeeper, log, ledger)
         for task in log_tasks():

@@ -24,6 +24,7 @@ from local.storage.database import Database
 from local.topic import PATH, Topic
 from shared.azure.gate import GatedTransport
 from shared.azure.ledger import TableLedger
+from shared.azure.ledger_table import LedgerTable
 from shared.azure.topic import OutcomeTopic, outcome_event
 from shared.domain.failure import Refused
 from shared.domain.ledger import Entry
@@ -118,7 +119,7 @@ async def publishing(*faults: Fault) -> AsyncIterator[Publishing]:
         table = await stack.enter_async_context(clients.ledger())
         await table.create_table()
         client = await stack.enter_async_context(clients.topic())
-        ledger = TableLedger(table, notifies=True)
+        ledger = TableLedger(LedgerTable(table), notifies=True)
         yield Publishing(service, known, table, client, ledger, OutcomeTopic(lambda: client, ledger))
         for task in asyncio.all_tasks():
             if "Courier" in str(task.get_coro()):

@@ -45,6 +45,9 @@ SAMPLES: Mapping[str, tuple[str, object]] = {
     "own_resources": ("stairlock, KV-airlock,,", frozenset({"stairlock", "kv-airlock"})),
     "arm_endpoint": ("https://management.usgovcloudapi.net/", "https://management.usgovcloudapi.net"),
     "client_id": ("client-1", "client-1"),
+    "tenant_id": ("99999999-8888-7777-6666-55555555555F", "99999999-8888-7777-6666-55555555555f"),
+    "operator_audience": ("api://0a0b0c0d-1111-2222-3333-444444444444/", "api://0a0b0c0d-1111-2222-3333-444444444444"),
+    "entra_endpoint": ("https://login.microsoftonline.us/", "https://login.microsoftonline.us"),
     "logs_endpoint": (
         "https://dce.westeurope-1.ingest.monitor.azure.com",
         "https://dce.westeurope-1.ingest.monitor.azure.com",

@@ -1,0 +1,81 @@
+"""Every hour: a sign of life, the heads of the log's chains where nobody can change them, and what may be forgotten."""
+
+import hashlib
+from datetime import datetime
+
+from shared.domain.anchor import Anchor
+from shared.domain.failure import Cause, TryAgain
+from shared.domain.record import GENESIS, Outcome, Record
+from shared.domain.stores import ANCHORS
+from shared.world import World, record_apart
+
+# How far back the anchor before is looked for, in months.
+_MOST_MONTHS = 24
+
+
+async def hourly(world: World) -> None:
+    """Raises TryAgain where a part of it could not be done, after the other parts."""
+    failures: list[TryAgain] = []
+    for part in (_beat, _anchor, _forget):
+        try:
+            await part(world)
+        except TryAgain as failure:
+            failures.append(failure)
+    if failures:
+        raise failures[0]
+
+
+async def _beat(world: World) -> None:
+    now, stamp = world.now(), world.stamp
+    problems = world.settings.problems
+    record = Record(
+        time_generated=now,
+        outcome=Outcome.HEARTBEAT,
+        mode=world.settings.mode.value,
+        reason_code="heartbeat.problems" if problems else "heartbeat",
+        reason=f"{len(problems)} settings have problems, so nothing enforces" if problems else "Airlock is running",
+        app_version=stamp.app_version,
+        settings_digest=stamp.settings_digest,
+        cause=f"heartbeat {now:%Y-%m-%dT%H}",
+    )
+    await record_apart(record, world)
+
+
+async def _anchor(world: World) -> None:
+    """Writes the heads of the chains that grew into a blob of its own, which names the digest of the one before it.
+
+    The heads are struck off the list only once the blob is there. A crash in between has them anchored once more.
+    """
+    heads = await world.archive.heads()
+    if not heads:
+        return
+    now = world.now()
+    anchor = Anchor(now, await _newest(world, now), {head.chain: head.digest for head in heads})
+    if not await world.blobs.create(ANCHORS, _name(now), anchor.to_bytes()):
+        raise TryAgain(Cause("anchor.exists", f"there is an anchor {_name(now)} already"))
+    await world.archive.strike_heads(heads)
+
+
+def _name(now: datetime) -> str:
+    return f"{now:%Y/%m/%d/%H%M%S-%f}.json"
+
+
+async def _newest(world: World, now: datetime) -> str:
+    """The digest of the newest anchor; GENESIS where there is none."""
+    year, month = now.year, now.month
+    for _ in range(_MOST_MONTHS):
+        if names := await world.blobs.names(ANCHORS, f"{year:04}/{month:02}/"):
+            return await _digest(names[-1], world)
+        year, month = (year, month - 1) if month > 1 else (year - 1, 12)
+    return GENESIS
+
+
+async def _digest(name: str, world: World) -> str:
+    data = await world.blobs.read(ANCHORS, name)
+    if data is None:
+        raise TryAgain(Cause("anchor.gone", f"the anchor {name} went away"))
+    return hashlib.sha256(data).hexdigest()
+
+
+async def _forget(world: World) -> None:
+    await world.archive.forget(world.now())
