@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from local.host.function import EventGridTrigger, QueueTrigger, TimerTrigger
+from local.host.function import EventGridTrigger, HttpTrigger, QueueTrigger, TimerTrigger
 from shared.domain.stores import SIGNALS_QUEUE
 from tests.local.hosting import hosting
 from tests.storage_account import Authority
@@ -22,22 +22,30 @@ HEAVY = (
     "azure.keyvault",
     "azure.mgmt",
     "azure.monitor",
+    "azure.storage.blob",
     "azure.storage.queue",
+    "jwt",
 )
 
 
 async def test_the_functions_are_these(authority: Authority) -> None:
     async with hosting(authority) as case, case.host(str(REPOSITORY)) as host:
         found = {function.name: function for function in host.functions}
-    assert set(found) == {"on_defender_alert", "on_resource_change", "remediate", "settle"}
+    timers = {"settle", "bury", "sweep", "hourly"}
+    assert set(found) == {"on_defender_alert", "on_resource_change", "remediate", "operate", *timers}
     for name in ("on_defender_alert", "on_resource_change"):
         assert isinstance(found[name].trigger, EventGridTrigger)
         assert dict(found[name].outputs) == {"signals": SIGNALS_QUEUE}
     remediate = found["remediate"].trigger
     assert isinstance(remediate, QueueTrigger)
     assert remediate.queue == SIGNALS_QUEUE
-    assert isinstance(found["settle"].trigger, TimerTrigger)
-    assert not found["settle"].trigger.run_on_startup
+    for name in timers:
+        trigger = found[name].trigger
+        assert isinstance(trigger, TimerTrigger)
+        assert not trigger.run_on_startup
+    operate = found["operate"].trigger
+    assert isinstance(operate, HttpTrigger)
+    assert (operate.methods, operate.route) == ({"POST"}, "operate")
     assert {function.retry for function in found.values()} == {None}
 
 

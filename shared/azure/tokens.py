@@ -9,7 +9,7 @@ import json
 import re
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -227,10 +227,11 @@ def _key_id(token: str) -> str:
     """The name of the key that the token claims to be signed with."""
     import jwt  # noqa: PLC0415 - as above
 
-    try:
+    header: JsonObject | None = None
+    with suppress(jwt.PyJWTError):
         header = jwt.get_unverified_header(token)
-    except jwt.PyJWTError:
-        header = {}
+    if header is None:
+        raise _refused("the token cannot be read")
     if header.get("alg") != _ALGORITHM:
         raise _refused(f"the token is not signed as {_ALGORITHM}")
     return as_text(header.get("kid"))

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -26,6 +27,7 @@ from shared.domain.record import GENESIS, schema
 REPOSITORY = Path(__file__).resolve().parents[2]
 STREAM = "Custom-AirlockRemediation_CL"
 PATIENCE = 60.0
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
 
 type Body = dict[str, Any]
 
@@ -249,7 +251,7 @@ def assert_chained(rows: Iterable[Mapping[str, Any]]) -> None:
 
 
 def _plain(value: object) -> object:
-    return datetime.fromisoformat(value) if isinstance(value, str) and value.endswith("Z") else value
+    return datetime.fromisoformat(value) if isinstance(value, str) and _TIME.fullmatch(value) else value
 
 
 async def until(condition: Callable[[], bool]) -> None:
