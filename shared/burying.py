@@ -11,7 +11,6 @@ from shared.domain.operator import undead
 from shared.domain.ports import Poisoned
 from shared.domain.record import Outcome, Record
 from shared.domain.redact import one_line, redact
-from shared.domain.resource_types import judged_ancestor
 from shared.domain.signal import Unreadable, fit, parse_message
 from shared.domain.stores import BURIED, DEAD_LETTERS
 from shared.world import World, record_apart
@@ -85,23 +84,27 @@ def _of_dead_letter(event: JsonObject, text: str, blob: str, world: World) -> Re
     why = one_line(as_text(told.get("deadletterreason")), 64) or "an unknown reason"
     attempts = told.get("deliveryattempts")
     reason = f"Event Grid gave the event up after {attempts} attempts: {why}, the last one ended with {outcome}"
-    told_of: JsonObject = {"deadLetter": one_line(blob, 512)}
+    record = _about(text, world)
     return replace(
-        _about(text, world),
+        record,
         outcome=Outcome.DEAD_LETTERED,
         reason_code=f"dead-letter.{outcome.lower()}",
         reason=redact(reason),
         severity="medium",
-        evidence=told_of,
+        evidence={**(record.evidence or {}), "deadLetter": one_line(blob, 512)},
         cause=f"dead-letter {hashlib.sha256(f'{blob} {text}'.encode()).hexdigest()[:32]}",
     )
 
 
 def _about(text: str, world: World) -> Record:
-    """A record of the signal that the text is, or would have been."""
+    """A record of the signal that the text is, or would have been.
+
+    It stands in the chain of the subscription: what is in the way of a look may well be the resource's own entry.
+    """
     now = world.now()
     parsed = parse_message(text, now)
     if isinstance(parsed, Unreadable):
         return of_unreadable(parsed, world.stamp, now)
-    target = judged_ancestor(parsed.target) or parsed.target if parsed.target else None
-    return of_signal(parsed, world.stamp, now, Outcome.DEAD_LETTERED, "", "", target)
+    record = of_signal(parsed, world.stamp, now, Outcome.DEAD_LETTERED, "", "")
+    named: JsonObject = {"resource": record.resource_id} if record.resource_id else {}
+    return replace(record, resource_id="", resource_group="", evidence=named)

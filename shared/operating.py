@@ -17,7 +17,7 @@ from shared.domain.orders import APPROVED_FOR, HELD_FOR, Approval, Hold, Undo, w
 from shared.domain.record import Outcome, Record
 from shared.domain.redact import redact
 from shared.domain.resource_types import known_type
-from shared.domain.signal import SignalKind, fit, of_ours
+from shared.domain.signal import SignalKind, fit, of_ours, refit
 from shared.domain.stores import BURIED, DEAD_LETTERS
 from shared.domain.undo import rule_of
 from shared.patience import patience
@@ -195,7 +195,7 @@ async def _replayed(request: OperatorRequest, world: World) -> Sequence[str]:
         data = await world.blobs.read(BURIED, f"{request.record_id}.json")
         if data is None:
             raise Refused(Cause("operator.nothing-kept", "no event is kept for such a record"))
-        return [data.decode(errors="replace")]
+        return [refit(data.decode(errors="replace"))]
     found: list[str] = []
     for name in await world.blobs.names(_CONTAINERS[request.store], most=_MOST_REPLAYED):
         data = await world.blobs.read(_CONTAINERS[request.store], name)
@@ -207,7 +207,7 @@ def _messages(data: bytes, store: str) -> list[str]:
     """The messages of a blob: one as it was buried, or all the events of one of Event Grid's dead letters."""
     text = data.decode(errors="replace")
     if store == operator.BURIED:
-        return [text] if text else []
+        return [refit(text)] if text else []
     try:
         events = json.loads(text)
     except (ValueError, RecursionError):

@@ -204,6 +204,18 @@ def fit(event: JsonObject) -> str:
     return _fitting(event, lambda kept: kept)
 
 
+def refit(text: str) -> str:
+    """A message as it was kept, cut down where it was an event that no message can hold. What is no event at all is
+    cut to what will be called unreadable."""
+    if len(text) <= _LARGEST:
+        return text
+    try:
+        event: Json = json.loads(text)
+    except (ValueError, RecursionError):
+        event = None
+    return fit(event) if isinstance(event, dict) else one_line(text, 1024)
+
+
 def _fitting(event: JsonObject, wrap: Callable[[JsonObject], JsonObject]) -> str:
     try:
         text = json.dumps(wrap(event), separators=(",", ":"))
