@@ -10,7 +10,7 @@ PYTHON313 = $(shell for p in python3.13 "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions
 unexport PYTHONDONTWRITEBYTECODE
 RUN := $(UV) run --frozen --no-sync
 
-.PHONY: help demo test check bench format docs requirements clean
+.PHONY: help demo test check bench chaos soak format docs requirements clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,12 @@ check: $(READY) node_modules/.ready
 
 bench: $(READY) ## Measure, print, and write benchmarks/results.json
 	@$(RUN) python -m benchmarks
+
+chaos: $(READY) ## Break everything everywhere, and check that nothing is lost (takes its time)
+	@$(RUN) python -m tests.chaos
+
+soak: $(READY) ## 20,000 events at full speed: nothing lost, memory flat (five minutes)
+	@$(RUN) python -m benchmarks.soak
 
 format: $(READY) ## Format and mend what ruff can mend
 	$(RUN) ruff format

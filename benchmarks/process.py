@@ -26,6 +26,12 @@ def peak_memory(pid: int) -> int:
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
 
 
+def memory(pid: int) -> int:
+    """The bytes that are resident now."""
+    lines = (_PROC / str(pid) / "status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS:"))
+
+
 def _workers() -> Iterator[int]:
     for directory in _PROC.glob("[0-9]*"):
         try:

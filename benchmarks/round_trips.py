@@ -38,8 +38,8 @@ def measure() -> tuple[Figure, ...]:
         f"above, {long.of('guard'):g} read for the guards, {long.of('poll'):g} polls of an operation of 50 ms."
     )
     of_ledger = (
-        "Open, intend, commit. Striking sent rows off the list is apart: at most one transaction a second for each of "
-        f"16 partitions, here {fixed.strikes:g} for an event."
+        "Open, count in the budget, intend, commit. Striking sent rows off the list is apart: at most one transaction a "
+        f"second for each of 16 partitions, here {fixed.strikes:g} for an event."
     )
     of_twice = (
         "While reads may be behind (AIRLOCK_GRACE_SECONDS, 60 unless set) an event is looked at twice, the second "

@@ -89,7 +89,12 @@ async def airlock(
     plan = Plan(
         app_directory=ROOT,
         webhook="on_resource_change",
-        settings={"AIRLOCK_MODE": "enforce", "AIRLOCK_QUIET_SECONDS": "0", "AIRLOCK_GRACE_SECONDS": "0"}
+        settings={
+            "AIRLOCK_MODE": "enforce",
+            "AIRLOCK_QUIET_SECONDS": "0",
+            "AIRLOCK_GRACE_SECONDS": "0",
+            "AIRLOCK_MAX_FIXES_PER_HOUR": "100000",
+        }
         | dict(settings or {}),
         stream=f"Custom-{TABLE}",
         columns=schema(),

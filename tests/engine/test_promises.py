@@ -1,6 +1,7 @@
 """Promises 3, 4, 5, 7, 8 and 10, each through the real runtime and a simulated ARM."""
 
 import json
+from collections import Counter
 from datetime import UTC, datetime
 
 import pytest
@@ -9,6 +10,7 @@ from local.arm.service import ArmConfig
 from local.contoso import GROUP, HUB, write_event
 from local.event_grid import Delivery
 from local.faults import Fault
+from tests.engine.operators import last, order
 from tests.engine.running import account, airlock, assert_chained, storage, until
 
 COGNITIVE = ("AIR-001/cognitive-accounts", "AIR-002/cognitive-accounts", "AIR-003/cognitive-accounts")
@@ -217,3 +219,45 @@ class TestNeverFights:
             contested = [row for row in running.records(bad) if row["Outcome"] == "Contested"]
             assert "dev@contoso.com" in str(contested[0]["Reason"])
             assert running.live(bad)["minimumTlsVersion"] == "TLS1_0"
+
+    async def test_a_critical_fix_is_made_each_time_and_told_as_contested(self) -> None:
+        """Stepping back would be an amnesty for whoever reverts often enough; other rules of the resource do wait."""
+        bad = storage(allowBlobPublicAccess=True)
+        async with airlock([bad]) as running:
+            for _ in range(5):
+                running.azure.arm.estate.settle(storage(allowBlobPublicAccess=True))
+                await running.change(bad)
+            assert running.live(bad)["allowBlobPublicAccess"] is False
+            assert running.live(bad)["minimumTlsVersion"] == "TLS1_0"
+            told = Counter((row["Rule"], row["Outcome"]) for row in running.records(bad) if row.get("Rule"))
+            assert told["AIR-005/storage", "Fixed"] == 5
+            assert told["AIR-004/storage", "Fixed"] == 3
+            assert told["AIR-005/storage", "Contested"] == 2
+            assert told["AIR-004/storage", "Contested"] >= 2, "the events of the critical fixes find it, too"
+            await order(running, "release", last(running, bad, "Contested", "AIR-004"))
+            assert running.live(bad)["minimumTlsVersion"] == "TLS1_2"
+
+
+class TestBoundedBlastRadius:
+    """Promise 6."""
+
+    async def test_what_is_over_budget_waits_and_critical_rules_have_a_share_of_their_own(self) -> None:
+        common = [storage(f"st{number}") for number in range(7)]
+        critical = [storage(f"stc{number}", allowBlobPublicAccess=True) for number in range(3)]
+        async with airlock([*common, *critical], settings={"AIRLOCK_MAX_FIXES_PER_HOUR": "5"}) as running:
+            await running.change(*common)
+            fixed = [body for body in common if running.live(body)["minimumTlsVersion"] == "TLS1_2"]
+            assert len(fixed) == 4
+            waiting = [row for row in running.records() if row["Outcome"] == "OverBudget"]
+            assert len(waiting) == 3
+            assert "wait until" in str(waiting[0]["Reason"])
+            await running.change(*critical)
+            open_ = [body for body in critical if running.live(body)["allowBlobPublicAccess"] is False]
+            assert len(open_) == 1
+            # What is not critical about the same resource does not come in with it.
+            assert running.live(open_[0])["minimumTlsVersion"] == "TLS1_0"
+            assert len([write for write in running.writes() if write.startswith("PATCH")]) == 5
+            # Coming back early changes nothing: the hour is the same.
+            await running.advance()
+            assert len([write for write in running.writes() if write.startswith("PATCH")]) == 5
+            assert_chained(running.azure.logs.rows)
