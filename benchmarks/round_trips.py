@@ -38,7 +38,7 @@ def measure() -> tuple[Figure, ...]:
         f"above, {long.of('guard'):g} read for the guards, {long.of('poll'):g} polls of an operation of 50 ms."
     )
     of_ledger = (
-        "Open, count in the budget, intend, commit. Striking sent rows off the list is apart: at most one transaction a "
+        "Open, count in the budget, intend, commit. Striking sent rows is apart: at most one transaction a "
         f"second for each of 16 partitions, here {fixed.strikes:g} for an event."
     )
     of_twice = (

@@ -79,11 +79,11 @@ async def _sample(worker: int, memory: list[int]) -> None:
 
 
 def _lost(given: Sequence[Body], rows: Sequence[Mapping[str, object]]) -> list[str]:
-    """The events of which no record tells, and that no record of a later signal of the same resource covers."""
+    """The events of which no record tells, and after which no record of the same resource was written."""
     latest: defaultdict[str, str] = defaultdict(str)
     for row in rows:
         key = str(row.get("ResourceId")).lower()
-        latest[key] = max(latest[key], str(row.get("SignalTime") or ""))
+        latest[key] = max(latest[key], str(row["TimeGenerated"]))
     told = {row.get("SignalId") for row in rows}
     return [
         str(event["id"])

@@ -11,6 +11,8 @@ from cli.catalogue import explain, rules
 from cli.check import check
 from cli.documents import UnusableInput
 from cli.leak import leak
+from cli.log import log_commands
+from cli.operate import approve, hold, release, replay, undo
 from cli.rehearse import rehearse
 
 _UNUSABLE = 2
@@ -48,6 +50,13 @@ def command() -> typer.Typer:
 
     # To Azure: a topic, with the token of whoever runs it.
     app.command(context_settings={"allow_extra_args": True})(leak)  # it refuses them, and repeats none
+
+    # On files, or on a Log Analytics workspace with the token of whoever runs it.
+    app.add_typer(log_commands(), name="log")
+
+    # To the deployed app, with the token of whoever runs it.
+    for act in (approve, undo, hold, release, replay):
+        app.command()(act)
 
     return app
 

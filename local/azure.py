@@ -1,6 +1,7 @@
 """The whole local Azure: every service on its own loopback port, one estate, one app."""
 
 import asyncio
+import json
 import ssl
 import tempfile
 import time
@@ -14,6 +15,7 @@ from typing import Any, Self
 from uuid import uuid4
 
 from aiohttp import ClientSession, TCPConnector, web
+from aiohttp.typedefs import Handler, Middleware
 from azure.core.pipeline.transport import AioHttpTransport
 from azure.storage.queue.aio import QueueServiceClient
 
@@ -22,14 +24,16 @@ from local.arm.service import ArmConfig, ArmService
 from local.certificate import Certificate
 from local.contoso import GROUP, Deed
 from local.credential import FixedToken
+from local.entra import OPERATOR_ROLE, EntraService, operator_token
 from local.event_grid import Delivery, EventGrid
 from local.faults import Faults
 from local.host.host import FunctionsHost
 from local.host.log import LogLine
 from local.identity import PATH as IDENTITY_PATH
-from local.identity import IdentityService, Principal, issue_token
+from local.identity import IdentityService, Principal, bearer_of, claims_of, issue_token
 from local.logs import LogsService
-from local.storage import queues, tables
+from local.storage import blobs, queues, tables
+from local.storage.blob_store import Shelves
 from local.storage.database import Database
 from local.storage.message_store import MessageStore
 from local.topic import PATH as TOPIC_PATH
@@ -39,12 +43,15 @@ from local.vault import VaultService
 type Body = dict[str, Any]
 
 ACCOUNT = "stairlock"
+DEAD_LETTERS = "airlock-dead-letters"
 _ARM_AUDIENCE = "https://management.azure.com"
 _LOOK_SECONDS = 0.05
 # A request that hangs on purpose is not waited for.
 _SHUTDOWN_SECONDS = 0.2
 RULE_ID = "dcr-00000000000000000000000000000000"
 TENANT = "99999999-8888-7777-6666-555555555555"
+# The client id of the app registration that operators get tokens for.
+OPERATORS = "c3c3c3c3-0000-4000-8000-000000000003"
 _TOPICS = f"{GROUP.rpartition('/resourceGroups/')[0]}/resourceGroups/rg-airlock/providers/Microsoft.EventGrid/topics"
 APP = Principal("a1a1a1a1-0000-4000-8000-000000000001", "a1a1a1a1-0000-4000-8000-0000000000ff", TENANT)
 PERSON = Principal(
@@ -88,15 +95,18 @@ class Plan:
 class LocalAzure:
     """Runs the plan while it is entered.
 
-    `directory` holds all its files. `arm`, `logs`, `vault`, `notifications`, `alerts_topic`, `grid`, `alerts_grid` and
-    `host` are the parts. The vault and the topic for notifications are served where the plan says so; without an
-    `alerts_webhook` both grids are one. Among the faults the services are "arm", "logs", "vault", "topic" and "alerts".
+    `directory` holds all its files. `arm`, `entra`, `logs`, `vault`, `notifications`, `alerts_topic`, `grid`,
+    `alerts_grid`, `blobs` and `host` are the parts. The vault and the topic for notifications are served where the plan
+    says so; without an `alerts_webhook` both grids are one. What Event Grid gives up is put into the container
+    `airlock-dead-letters`, one array of events per blob. Among the faults the services are "arm", "entra", "logs",
+    "vault", "topic", "alerts", "tables", "queues" and "blobs"; those of "queues" meet the app, and never the host.
     `on_event` and `on_log` hear of every event that Event Grid is given and of every line that the host or the app
     logs.
     """
 
     directory: Path
     arm: ArmService
+    entra: EntraService
     logs: LogsService
     vault: VaultService
     notifications: Topic
@@ -104,6 +114,7 @@ class LocalAzure:
     alerts_topic_url: str
     grid: EventGrid
     alerts_grid: EventGrid
+    blobs: Shelves
     host: FunctionsHost
 
     def __init__(
@@ -168,6 +179,15 @@ class LocalAzure:
         """
         return self.arm.key_of(resource_id, slot)
 
+    @property
+    def operate_url(self) -> str:
+        """Where operators send their requests."""
+        return f"{self.host.url}/api/operate"
+
+    def operator_token(self, principal: Principal = PERSON, roles: Sequence[str] = (OPERATOR_ROLE,)) -> str:
+        """An access token of the principal for the app, with these app roles."""
+        return operator_token(principal, self.environment["AIRLOCK_OPERATOR_AUDIENCE"], roles, time.time())
+
     async def act(self, deed: Deed) -> int:
         """Does the deed as a person would, through ARM with a token of their own, and answers ARM's status."""
         token = issue_token(PERSON, f"{_ARM_AUDIENCE}/", time.time())
@@ -206,6 +226,7 @@ class LocalAzure:
         database = Database(directory / "storage.db", lambda: datetime.now(UTC))
         run.callback(database.close)
         self._messages = MessageStore(database, ACCOUNT)
+        self.blobs = Shelves(database, ACCOUNT)
         self.arm = ArmService(Estate(plan.estate), time.time, plan.faults, self.publish, plan.arm)
         self.logs = LogsService(RULE_ID, {plan.stream: plan.columns}, time.time, plan.faults)
         self.vault = VaultService(TENANT, time.time, plan.faults, plan.arm.seed)
@@ -216,14 +237,20 @@ class LocalAzure:
         tls = self.certificate.server
         self.arm_url = await _serve(run, self.arm.application(), tls)
         self.alerts_topic_url = await _serve(run, self.alerts_topic.application(), tls) + TOPIC_PATH
-        queues_url = f"{await _serve(run, queues.application(database, ACCOUNT), tls)}/{ACCOUNT}"
+        queues_url = await self._storage(run, queues.application(database, ACCOUNT), _of_app(plan.faults))
+        blobs_url = await self._storage(run, blobs.application(database, ACCOUNT), plan.faults.middleware("blobs"))
+        self.entra = EntraService(TENANT, plan.faults)
         self.environment = {
+            "AIRLOCK_TENANT_ID": TENANT,
+            "AIRLOCK_OPERATOR_AUDIENCE": OPERATORS,
+            "AIRLOCK_ENTRA_ENDPOINT": await _serve(run, self.entra.application(), tls),
             **plan.settings,
             "IDENTITY_ENDPOINT": await _serve(run, identity.application(), None) + IDENTITY_PATH,
             "IDENTITY_HEADER": header,
             "SSL_CERT_FILE": str(self.certificate.ca_file),
             "REQUESTS_CA_BUNDLE": str(self.certificate.ca_file),
             "AzureWebJobsStorage__accountName": ACCOUNT,
+            "AzureWebJobsStorage__blobServiceUri": blobs_url,
             "AzureWebJobsStorage__queueServiceUri": queues_url,
             "AzureWebJobsStorage__tableServiceUri": await self._tables(run, database),
             "AIRLOCK_ARM_ENDPOINT": self.arm_url,
@@ -236,17 +263,26 @@ class LocalAzure:
             url = await _serve(run, self.notifications.application(), tls)
             self.environment["AIRLOCK_NOTIFY_TOPIC"] = url + TOPIC_PATH
         self.host = await run.enter_async_context(self._functions_host(queues_url))
-        self.grid = self.alerts_grid = await self._subscription(run, plan.webhook)
+        self.grid = self.alerts_grid = await self._subscription(run, "changes", plan.webhook)
         if plan.alerts_webhook is not None:
-            self.alerts_grid = await self._subscription(run, plan.alerts_webhook)
+            self.alerts_grid = await self._subscription(run, "alerts", plan.alerts_webhook)
 
-    async def _subscription(self, run: AsyncExitStack, function: str) -> EventGrid:
+    async def _subscription(self, run: AsyncExitStack, topic: str, function: str) -> EventGrid:
         webhook = f"{self.host.url}/runtime/webhooks/EventGrid?functionName={function}&code={self.host.system_key}"
-        return await run.enter_async_context(EventGrid(webhook, self._plan.delivery))
+
+        async def keep(letter: Body) -> None:
+            self.blobs.put(DEAD_LETTERS, _dead_letter_name(topic, datetime.now(UTC)), json.dumps([letter]).encode())
+
+        return await run.enter_async_context(EventGrid(webhook, self._plan.delivery, dead_letter_container=keep))
 
     async def _tables(self, run: AsyncExitStack, database: Database) -> str:
         """The Table service's address with the account; who wants another service in its place answers that one's."""
-        return f"{await _serve(run, self.table_service(database), self.certificate.server)}/{ACCOUNT}"
+        return await self._storage(run, self.table_service(database), self._plan.faults.middleware("tables"))
+
+    async def _storage(self, run: AsyncExitStack, app: web.Application, faults: Middleware) -> str:
+        """Serves a storage service behind its faults, and answers its address with the account."""
+        app.middlewares.insert(0, faults)
+        return f"{await _serve(run, app, self.certificate.server)}/{ACCOUNT}"
 
     def table_service(self, database: Database) -> web.Application:
         """The Table service; what wants to see its requests wraps it."""
@@ -269,6 +305,31 @@ class LocalAzure:
             log=self._on_log,
             timers=plan.timers,
         )
+
+
+def _dead_letter_name(topic: str, now: datetime) -> str:
+    """The name of a blob of dead letters: the subscription in capitals, then the hour (UTC) without leading zeros.
+
+    Source: learn.microsoft.com/azure/event-grid/manage-event-delivery, read 2026-11-24. Its example has no topic in
+    front; nothing may depend on more than that the names end so.
+    """
+    return f"{topic.upper()}/AIRLOCK/{now.year}/{now.month}/{now.day}/{now.hour}/{uuid4()}.json"
+
+
+def _of_app(faults: Faults) -> Middleware:
+    """The faults of the queue service, for what the app itself asks of it.
+
+    The host's poller asks the same service on its own account, all the time: it would use the faults up, and Azure
+    watches over the host, so that an app need not prove itself against a host that cannot read its queue.
+    """
+    misbehave = faults.middleware("queues")
+
+    @web.middleware
+    async def misbehave_to_app(request: web.Request, handler: Handler) -> web.StreamResponse:
+        claims = claims_of(bearer_of(request) or "")
+        return await (misbehave(request, handler) if claims.get("oid") == APP.object_id else handler(request))
+
+    return misbehave_to_app
 
 
 async def _serve(run: AsyncExitStack, app: web.Application, tls: ssl.SSLContext | None) -> str:

@@ -8,7 +8,7 @@ import itertools
 import json
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from types import TracebackType
@@ -53,7 +53,8 @@ class Delivery:
 
     Azure's waits are multiplied by `time_scale`; `timeout_seconds`, how long an answer may take, is not. An event
     is given up after `max_attempts` (1 to 30). From `seed` come: up to `duplicates` (at most 5) further copies of an
-    event, disorder where `reordered`, and a first wait of up to `delay_seconds` (scaled).
+    event, disorder where `reordered`, a first wait of up to `delay_seconds` (scaled), and which events are `lost`: a
+    share from 0 to 1 that is neither delivered nor dead-lettered.
     """
 
     time_scale: float = 0.001
@@ -63,6 +64,7 @@ class Delivery:
     duplicates: int = 0
     reordered: bool = False
     delay_seconds: float = 0.0
+    lost: float = 0.0
 
 
 class EventGrid:
@@ -70,8 +72,9 @@ class EventGrid:
 
     `webhook` is the whole address with functionName and code. Entering does the validation handshake and raises
     HandshakeError when it fails; leaving gives up what is not delivered yet. `delivered` counts accepted copies,
-    `attempts` all tries. `tls` is what an https webhook is checked with; None means the system's own authorities.
-    `clock` gives epoch seconds.
+    `attempts` all tries; `dead_letters` are the copies that were given up, `lost` the events that were lost. `tls` is
+    what an https webhook is checked with; None means the system's own authorities. `clock` gives epoch seconds.
+    `dead_letter_container` is awaited with every dead letter, in the form that it is stored in.
     """
 
     def __init__(
@@ -80,15 +83,20 @@ class EventGrid:
         delivery: Delivery | None = None,
         tls: ssl.SSLContext | None = None,
         clock: Callable[[], float] = time.time,
+        dead_letter_container: Callable[[Event], Awaitable[None]] | None = None,
     ) -> None:
         self.delivered = 0
         self.attempts = 0
         self.dead_letters: list[Event] = []
+        self.lost: list[Event] = []
         self._webhook = webhook
         self._delivery = delivery or Delivery()
         self._tls = tls
         self._clock = clock
+        self._dead_letter_container = dead_letter_container
         self._dice = repeatable("event grid", self._delivery.seed)
+        # Dice of their own: where nothing is lost, a seed means the deliveries that it means without them.
+        self._losses = repeatable("event grid losses", self._delivery.seed)
         self._connections = asyncio.Semaphore(MOST_CONNECTIONS)
         self._under_way: set[asyncio.Task[None]] = set()
         self._run = AsyncExitStack()
@@ -118,7 +126,13 @@ class EventGrid:
         await self._run.aclose()
 
     async def publish(self, event: Event) -> None:
-        """Take an event in the Event Grid schema or as CloudEvent 1.0; it is delivered in the background."""
+        """Take an event in the Event Grid schema or as CloudEvent 1.0; it is delivered in the background.
+
+        Nobody is told that an event is lost.
+        """
+        if self._losses.random() < self._delivery.lost:
+            self.lost.append(event)
+            return
         copies = 1 + self._dice.randint(0, min(self._delivery.duplicates, MOST_DUPLICATES))
         for _ in range(copies):
             wait = self._dice.random() * self._delivery.delay_seconds * self._delivery.time_scale
@@ -149,9 +163,14 @@ class EventGrid:
             reason = self._give_up_reason(status, attempt, age)
             if reason is not None:
                 end = _End(reason, attempt, _OUTCOMES.get(status, "Busy"), published, tried)
-                self.dead_letters.append(_dead_letter(event, end))
+                await self._bury(_dead_letter(event, end))
                 return
             await asyncio.sleep(pause * self._delivery.time_scale)
+
+    async def _bury(self, letter: Event) -> None:
+        self.dead_letters.append(letter)
+        if self._dead_letter_container is not None:
+            await self._dead_letter_container(letter)
 
     def _give_up_reason(self, status: int, attempt: int, next_age: int) -> str | None:
         if status in _NOT_RETRIED:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from random import Random
+from types import MappingProxyType
 from typing import Literal, Self
 
 from aiohttp import web
@@ -25,7 +26,8 @@ MOST_IN_A_ROW = 3
 class Fault:
     """One rule of misbehaviour: which requests it meets, how often, and what happens to them.
 
-    `service` is "arm", "logs", "vault", "topic" or "alerts"; "*" means any, as it does for `method`.
+    `service` is "arm", "logs", "vault", "topic", "alerts", "tables", "queues" or "blobs"; "*" means any, as it does for
+    `method`.
     `path_contains` compares without case. The first `skip` matching requests pass, the next `times` are hit; None
     means all of them.
 
@@ -62,6 +64,13 @@ class Fault:
         )
 
 
+def label(fault: Fault) -> str:
+    """What happens, in a few words: `429, Retry-After 1`, `reset after the effect`."""
+    told = str(fault.status) if fault.kind == "status" else fault.kind.replace("_", " ")
+    told += "".join(f", {name} {value}" for name, value in fault.headers.items())
+    return f"{told} after the effect" if fault.after_effect else told
+
+
 @dataclass(frozen=True, slots=True)
 class Chaos:
     """Random faults: `intensity` is the chance, 0 to 1, that a request is hit."""
@@ -71,7 +80,7 @@ class Chaos:
 
 
 class Faults:
-    """The faults that are in force, with the count of how often each was met."""
+    """The faults that are in force. `done` counts those that were met by kind, `injected` by service and label."""
 
     def __init__(self, faults: Iterable[Fault] = (), chaos: Chaos | None = None) -> None:
         self._faults = list(faults)
@@ -80,6 +89,7 @@ class Faults:
         self._rolled: Counter[tuple[str, ...]] = Counter()
         self._in_a_row: Counter[tuple[str, ...]] = Counter()
         self.done: Counter[FaultKind] = Counter()
+        self.injected: Counter[tuple[str, str]] = Counter()
 
     @classmethod
     def chaos(cls, seed: int, intensity: float) -> Self:
@@ -103,8 +113,13 @@ class Faults:
         """The fault of this kind that hits the request now, counted as used; None when none does."""
         fault = self._ruled((kind,), service, method, path)
         if fault is None and kind == "stale" and self._strikes("stale", service, method, path):
-            self.done["stale"] += 1
-            return Fault(kind="stale")
+            return self.count(Fault(kind="stale"), service)
+        return fault
+
+    def count(self, fault: Fault, service: str) -> Fault:
+        """The fault, counted as one that hit a request of the service."""
+        self.done[fault.kind] += 1
+        self.injected[service, label(fault)] += 1
         return fault
 
     def refusal(self, service: str, method: str, path: str, body: object) -> Fault | None:
@@ -112,7 +127,7 @@ class Faults:
         for index, fault in enumerate(self._faults):
             named = fault.kind == "refuse_property" and _names(body, fault.property)
             if named and fault.meets(service, method, path) and self._use(index):
-                return fault
+                return self.count(fault, service)
         return None
 
     def middleware(self, service: str) -> Middleware:
@@ -120,38 +135,28 @@ class Faults:
 
         @web.middleware
         async def misbehave(request: web.Request, handler: Handler) -> web.StreamResponse:
-            fault = self._on_wire(service, request)
-            if fault is None:
-                return await handler(request)
-            if fault.kind == "hang":
-                early = await handler(request) if fault.after_effect else None
-                await asyncio.sleep(fault.seconds)
-                return early or await handler(request)
-            carried_out = fault.after_effect or fault.kind == "truncate"
-            answer = await handler(request) if carried_out else None
-            return await _spoil(fault, request, answer)
+            fault = self.on_wire(service, request)
+            return await handler(request) if fault is None else await inflict(fault, request, handler)
 
         return misbehave
 
-    def _on_wire(self, service: str, request: web.Request) -> Fault | None:
+    def on_wire(self, service: str, request: web.Request) -> Fault | None:
+        """The fault of the wire that hits the request now, counted as used; None when none does."""
         fault = self._ruled(WIRE, service, request.method, request.path)
         if fault is None and (dice := self._strikes("wire", service, request.method, request.path)):
-            fault = dice.choice(CHAOS)
-            self.done[fault.kind] += 1
+            return self.count(dice.choice(chaos_of(service)), service)
         return fault
 
     def _ruled(self, kinds: Iterable[FaultKind], service: str, method: str, path: str) -> Fault | None:
         for index, fault in enumerate(self._faults):
             if fault.kind in kinds and fault.meets(service, method, path) and self._use(index):
-                return fault
+                return self.count(fault, service)
         return None
 
     def _use(self, index: int) -> bool:
         fault = self._faults[index]
         self._met[index] += 1
-        hit = self._met[index] > fault.skip and (fault.times is None or self._met[index] <= fault.skip + fault.times)
-        self.done[fault.kind] += hit
-        return hit
+        return self._met[index] > fault.skip and (fault.times is None or self._met[index] <= fault.skip + fault.times)
 
     def _strikes(self, what: str, service: str, method: str, path: str) -> Random | None:
         """Dice for what happens when chaos strikes this request; None when it is spared."""
@@ -179,12 +184,37 @@ CHAOS: tuple[Fault, ...] = (
     Fault(kind="reset"),
     Fault(kind="reset", after_effect=True),
     Fault(kind="truncate"),
+    Fault(kind="hang", seconds=0.5),
 )
+# What only some services answer, beside the rest.
+_OWN_CHAOS = MappingProxyType(
+    {
+        "arm": (Fault(status=412, code="PreconditionFailed"),),
+        "tables": (Fault(status=412, code="UpdateConditionNotSatisfied"),),
+        "logs": (Fault(status=403, code="OperationFailed"), Fault(status=413, code="ContentLengthLimitExceeded")),
+    }
+)
+
+
+def chaos_of(service: str) -> tuple[Fault, ...]:
+    """What a bad day of the service is made of."""
+    return CHAOS + _OWN_CHAOS.get(service, ())
 
 
 def repeatable(*seed: object) -> Random:
     """A generator whose numbers depend on nothing but `seed`."""
     return Random("|".join(map(str, seed)))  # noqa: S311 (a rehearsal must be repeatable; nothing here is secret)
+
+
+async def inflict(fault: Fault, request: web.Request, handler: Handler) -> web.StreamResponse:
+    """The answer to a request that a fault of the wire hits; `handler` carries it out."""
+    if fault.kind == "hang":
+        early = await handler(request) if fault.after_effect else None
+        await asyncio.sleep(fault.seconds)
+        return early or await handler(request)
+    carried_out = fault.after_effect or fault.kind == "truncate"
+    answer = await handler(request) if carried_out else None
+    return await _spoil(fault, request, answer)
 
 
 async def _spoil(fault: Fault, request: web.Request, answer: web.StreamResponse | None) -> web.StreamResponse:

@@ -29,7 +29,6 @@ _CONTAINERS = {operator.BURIED: BURIED, operator.DEAD_LETTERS: DEAD_LETTERS}
 _MOST_REPLAYED = 500
 _UNDOABLE = frozenset({Outcome.FIXED, Outcome.FIX_UNVERIFIED})
 _STATUS = {
-    "operator.no-token": 401,
     "operator.unreadable": 400,
     "operator.wrong-record": 409,
     "operator.nothing-kept": 404,
@@ -181,7 +180,7 @@ async def _replay(ordered: _Ordered, world: World) -> Reply:
     messages = await _replayed(ordered.request, world)
     for message in messages:
         await world.queue.put(message, timedelta())
-    text = f"{len(messages)} events are in the queue again"
+    text = f"{len(messages)} {'event is' if len(messages) == 1 else 'events are'} in the queue again"
     cause = f"operator {ordered.id}"
     record = _record(ordered.caller.object_id, Outcome.APPROVED, "operator.replay", text, cause, world)
     await record_apart(record, world)

@@ -16,9 +16,11 @@ from aiohttp import ClientSession, TCPConnector, web
 from azure.core.credentials import AccessToken, AzureNamedKeyCredential
 from azure.core.pipeline.transport import AioHttpTransport
 from azure.data.tables.aio import TableClient, TableServiceClient
+from azure.storage.blob.aio import BlobServiceClient, ContainerClient
 from azure.storage.queue.aio import QueueClient, QueueServiceClient
 
-from local.storage import queues, tables
+from local.storage import blobs, queues, tables
+from local.storage.blob_store import Shelves
 from local.storage.database import Database
 from tests.local import azurite
 
@@ -60,9 +62,13 @@ class Storage:
 
     tables: TableServiceClient
     queues: QueueServiceClient
+    blobs: BlobServiceClient
     wait: Callable[[float], Awaitable[None]]
     table_url: str
     queue_url: str
+    blob_url: str
+    # Python's own way to the blobs, past the service; only this repository's storage has it.
+    shelves: Shelves | None = None
     unique: str = field(default_factory=lambda: uuid4().hex[:12])
 
     async def table(self) -> TableClient:
@@ -72,6 +78,10 @@ class Storage:
     async def queue(self) -> QueueClient:
         """Return a new queue."""
         return await self.queues.create_queue(f"queue-{self.unique}")
+
+    async def container(self) -> ContainerClient:
+        """Return a new container."""
+        return await self.blobs.create_container(f"container-{self.unique}")
 
 
 @dataclass(frozen=True)
@@ -131,22 +141,28 @@ async def _local(authority: Authority, clock: Clock) -> AsyncIterator[Storage]:
         async with (
             served(tables.application(database, ACCOUNT), authority.server) as table_url,
             served(queues.application(database, ACCOUNT), authority.server) as queue_url,
+            served(blobs.application(database, ACCOUNT), authority.server) as blob_url,
             TableServiceClient(table_url, **known()) as table_client,
             QueueServiceClient(queue_url, **known()) as queue_client,
+            BlobServiceClient(blob_url, **known()) as blob_client,
         ):
-            yield Storage(table_client, queue_client, clock.wait, table_url, queue_url)
+            clients = (table_client, queue_client, blob_client)
+            shelves = Shelves(database, ACCOUNT)
+            yield Storage(*clients, clock.wait, table_url, queue_url, blob_url, shelves)
 
 
 @asynccontextmanager
 async def _emulated(emulator: azurite.Azurite) -> AsyncIterator[Storage]:
     table_url = f"http://127.0.0.1:{emulator.table_port}/{azurite.ACCOUNT}"
     queue_url = f"http://127.0.0.1:{emulator.queue_port}/{azurite.ACCOUNT}"
+    blob_url = f"http://127.0.0.1:{emulator.blob_port}/{azurite.ACCOUNT}"
     key = AzureNamedKeyCredential(azurite.ACCOUNT, azurite.KEY)
     async with (
         TableServiceClient(table_url, credential=key, retry_total=0) as table_client,
         QueueServiceClient(queue_url, credential=key, retry_total=0) as queue_client,
+        BlobServiceClient(blob_url, credential=key, retry_total=0) as blob_client,
     ):
-        yield Storage(table_client, queue_client, asyncio.sleep, table_url, queue_url)
+        yield Storage(table_client, queue_client, blob_client, asyncio.sleep, table_url, queue_url, blob_url)
 
 
 @asynccontextmanager

@@ -45,7 +45,8 @@ async def test_the_functions_are_these(authority: Authority) -> None:
         assert not trigger.run_on_startup
     operate = found["operate"].trigger
     assert isinstance(operate, HttpTrigger)
-    assert (operate.methods, operate.route) == ({"POST"}, "operate")
+    assert operate.methods == {"POST"}
+    assert operate.route == "operate"
     assert {function.retry for function in found.values()} == {None}
 
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from multidict import CIMultiDict
 
 from local.storage.edm import invalid_input
-from local.storage.service import Call, Headers, Reply, StorageError, address
+from local.storage.service import Call, Headers, Reply, address, not_implemented
 
 _BOUNDARY = re.compile(r"multipart/mixed\s*;\s*boundary=\"?([A-Za-z0-9'()+_,./:=?-]{1,70})\"?\s*", re.IGNORECASE)
 _LINE = b"\r\n"
@@ -34,9 +34,7 @@ def read_batch(call: Call, account: str) -> list[Call]:
         raise invalid_input("A batch must hold exactly one change set.")
     (changeset,) = outer
     if changeset.headers.get("Content-Type", "").lower().startswith("application/http"):
-        raise StorageError(
-            501, "NotImplemented", "The requested operation is not implemented on the specified resource."
-        )
+        raise not_implemented()
     parts = _parts(changeset.content, changeset.headers.get("Content-Type", ""))
     if not parts:
         raise invalid_input("A change set must hold an operation.")

@@ -1,4 +1,4 @@
-"""The one SQLite file behind the local Table and Queue Storage."""
+"""The one SQLite file behind the local Table, Queue and Blob Storage."""
 
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -26,6 +26,16 @@ CREATE TABLE IF NOT EXISTS messages (
     inserted INTEGER NOT NULL, visible INTEGER NOT NULL, expires INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS messages_by_visibility ON messages (queue_id, visible, sequence);
 CREATE INDEX IF NOT EXISTS messages_by_expiry ON messages (queue_id, expires);
+CREATE TABLE IF NOT EXISTS containers (
+    id INTEGER PRIMARY KEY, account TEXT NOT NULL, name TEXT NOT NULL, ticks INTEGER NOT NULL, headers TEXT NOT NULL,
+    immutable INTEGER NOT NULL DEFAULT FALSE, UNIQUE (account, name));
+CREATE TABLE IF NOT EXISTS blobs (
+    container_id INTEGER NOT NULL REFERENCES containers (id), name TEXT NOT NULL, ticks INTEGER NOT NULL,
+    headers TEXT NOT NULL, content BLOB NOT NULL, PRIMARY KEY (container_id, name));
+"""
+_LAST = """
+SELECT coalesce(max(ticks), 0) FROM (
+    SELECT ticks FROM entities UNION ALL SELECT ticks FROM containers UNION ALL SELECT ticks FROM blobs)
 """
 
 
@@ -45,7 +55,7 @@ class Database:
         self.connection.execute("PRAGMA synchronous = NORMAL")
         self.connection.execute("PRAGMA foreign_keys = ON")
         self.connection.executescript(_SCHEMA)
-        (self._last,) = self.connection.execute("SELECT coalesce(max(ticks), 0) FROM entities").fetchone()
+        (self._last,) = self.connection.execute(_LAST).fetchone()
 
     def now(self) -> datetime:
         """Return the injected clock's instant."""

@@ -1,7 +1,6 @@
 """Queues and messages in SQLite: what each operation does to the rows, without HTTP."""
 
 import json
-import re
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,9 +10,9 @@ from uuid import uuid4
 
 from local.storage.database import Database
 from local.storage.moment import EPOCH
+from local.storage.parameters import check_name, out_of_range
 from local.storage.service import StorageError
 
-_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _COLUMNS = "id, text, receipt, dequeue_count, inserted, visible, expires"
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -51,7 +50,7 @@ class MessageStore:
 
     def create_queue(self, queue: Queue) -> bool:
         """Create a queue; False when it is there with the same metadata, 409 QueueAlreadyExists with another."""
-        check_queue_name(queue.name)
+        check_name(queue.name)
         row = self._run(
             "SELECT metadata FROM queues WHERE account = ? AND name = ?", self._account, queue.name
         ).fetchone()
@@ -178,7 +177,7 @@ class MessageStore:
         )
 
     def _queue(self, name: str) -> int:
-        check_queue_name(name)
+        check_name(name)
         row = self._run("SELECT id FROM queues WHERE account = ? AND name = ?", self._account, name).fetchone()
         if row is None:
             raise StorageError(404, "QueueNotFound", "The specified queue does not exist.")
@@ -192,26 +191,6 @@ class MessageStore:
 
     def _run(self, statement: str, *parameters: object) -> sqlite3.Cursor:
         return self._database.connection.execute(statement, parameters)
-
-
-def check_queue_name(name: str) -> None:
-    """Raise StorageError for what the service does not take as a queue's name."""
-    if not 3 <= len(name) <= 63:
-        raise StorageError(
-            400, "OutOfRangeInput", "The specified resource name length is not within the permissible limits."
-        )
-    if not _NAME.fullmatch(name):
-        raise StorageError(400, "InvalidResourceName", "The specified resource name contains invalid characters.")
-
-
-def out_of_range(name: str, value: str) -> StorageError:
-    """Return the refusal of a query parameter beyond its bounds."""
-    return StorageError(
-        400,
-        "OutOfRangeQueryParameterValue",
-        "One of the query parameters specified in the request URI is outside the permissible range.",
-        {"QueryParameterName": name, "QueryParameterValue": value},
-    )
 
 
 def _receipt() -> str:

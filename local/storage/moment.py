@@ -1,4 +1,4 @@
-"""Instants as Table Storage keeps them: 100-nanosecond ticks, in UTC, since 1970."""
+"""Instants as the storage services keep them: 100-nanosecond ticks, in UTC, since 1970."""
 
 import re
 from dataclasses import dataclass
@@ -29,6 +29,11 @@ class Moment:
         whole = (EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")
         fraction = f".{rest:07}".rstrip("0") if rest else ""
         return f"{whole}{fraction}Z"
+
+    @property
+    def instant(self) -> datetime:
+        """The instant to the microsecond."""
+        return EPOCH + timedelta(microseconds=self.ticks // TICKS_PER_MICROSECOND)
 
     @property
     def exact(self) -> str:

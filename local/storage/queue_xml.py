@@ -1,16 +1,14 @@
-"""The XML documents of Queue Storage: a message in, lists of messages and queues and errors out."""
+"""The XML documents of Queue Storage: a message in, lists of messages and queues out."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from email.utils import format_datetime
 from xml.parsers.expat import ExpatError, ParserCreate
-from xml.sax.saxutils import escape, quoteattr
+from xml.sax.saxutils import quoteattr
 
 from local.storage.message_store import Message, Queue
 from local.storage.service import StorageError
+from local.storage.xml_form import PROLOGUE, element, leaf
 
-_PROLOGUE = '<?xml version="1.0" encoding="utf-8"?>'
-_NOT_XML = re.compile("[^\\t\\n\\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _PATH = ["QueueMessage", "MessageText"]
 
 
@@ -88,51 +86,35 @@ def listed_queues(endpoint: str, asked: Mapping[str, str], queues: Sequence[Queu
     """Answer List Queues; `asked` holds Prefix, Marker and MaxResults as the call gave them."""
     with_metadata = "metadata" in asked.get("include", "").split(",")
     listed = "".join(
-        _element("Queue", _leaf("Name", queue.name) + (_metadata(queue) if with_metadata else "")) for queue in queues
+        element("Queue", leaf("Name", queue.name) + (_metadata(queue) if with_metadata else "")) for queue in queues
     )
-    echoed = _leaf("Prefix", asked.get("prefix", "")) + _leaf("Marker", asked.get("marker", ""))
-    pages = _leaf("MaxResults", asked.get("maxresults", "5000"))
-    inner = echoed + pages + _element("Queues", listed) + _leaf("NextMarker", following or "")
-    return f"{_PROLOGUE}<EnumerationResults ServiceEndpoint={quoteattr(endpoint)}>{inner}</EnumerationResults>".encode()
-
-
-def error_document(error: StorageError, trailer: str) -> bytes:
-    """Render a refusal; `trailer` follows the message."""
-    fields = {"Code": error.code, "Message": error.message + trailer, **error.detail}
-    return (_PROLOGUE + _element("Error", "".join(_leaf(*item) for item in fields.items()))).encode()
+    echoed = leaf("Prefix", asked.get("prefix", "")) + leaf("Marker", asked.get("marker", ""))
+    pages = leaf("MaxResults", asked.get("maxresults", "5000"))
+    inner = echoed + pages + element("Queues", listed) + leaf("NextMarker", following or "")
+    return f"{PROLOGUE}<EnumerationResults ServiceEndpoint={quoteattr(endpoint)}>{inner}</EnumerationResults>".encode()
 
 
 def _list(messages: Iterable[str]) -> bytes:
-    listed = "".join(_element("QueueMessage", message) for message in messages)
-    return (_PROLOGUE + _element("QueueMessagesList", listed)).encode()
+    listed = "".join(element("QueueMessage", message) for message in messages)
+    return (PROLOGUE + element("QueueMessagesList", listed)).encode()
 
 
 def _identity(message: Message) -> str:
     return (
-        _leaf("MessageId", message.id)
-        + _leaf("InsertionTime", format_datetime(message.inserted, usegmt=True))
-        + _leaf("ExpirationTime", format_datetime(message.expires, usegmt=True))
+        leaf("MessageId", message.id)
+        + leaf("InsertionTime", format_datetime(message.inserted, usegmt=True))
+        + leaf("ExpirationTime", format_datetime(message.expires, usegmt=True))
     )
 
 
 def _receipt(message: Message) -> str:
     visible = format_datetime(message.visible, usegmt=True)
-    return _leaf("PopReceipt", message.receipt) + _leaf("TimeNextVisible", visible)
+    return leaf("PopReceipt", message.receipt) + leaf("TimeNextVisible", visible)
 
 
 def _content(message: Message) -> str:
-    return _leaf("DequeueCount", str(message.dequeue_count)) + _leaf("MessageText", message.text)
+    return leaf("DequeueCount", str(message.dequeue_count)) + leaf("MessageText", message.text)
 
 
 def _metadata(queue: Queue) -> str:
-    return _element("Metadata", "".join(_leaf(*item) for item in queue.metadata.items()))
-
-
-def _leaf(name: str, text: str) -> str:
-    # A carriage return that is not escaped would reach the client as a line feed; what XML cannot carry at all can only
-    # come from a query parameter that is echoed.
-    return _element(name, escape(_NOT_XML.sub("?", text), {"\r": "&#xD;"}))
-
-
-def _element(name: str, inner: str) -> str:
-    return f"<{name}>{inner}</{name}>"
+    return element("Metadata", "".join(leaf(*item) for item in queue.metadata.items()))

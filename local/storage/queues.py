@@ -5,8 +5,6 @@ let in), SAS is not understood, a deleted queue's name is free at once, messages
 they became visible, and access policies, service properties and statistics answer 501 NotImplemented.
 """
 
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from email.utils import format_datetime
@@ -14,10 +12,10 @@ from email.utils import format_datetime
 from aiohttp import web
 
 from local.storage.database import Database
-from local.storage.message_store import MessageStore, Queue, check_queue_name, out_of_range
+from local.storage.message_store import MessageStore, Queue
 from local.storage.moment import moment
+from local.storage.parameters import METADATA, check_name, invalid, metadata_of, number, required, unsupported
 from local.storage.queue_xml import (
-    error_document,
     listed_queues,
     peeked_messages,
     put_messages,
@@ -25,6 +23,7 @@ from local.storage.queue_xml import (
     received_messages,
 )
 from local.storage.service import Call, Reply, StorageError, serve, too_large
+from local.storage.xml_form import refusal, xml_reply
 
 LARGEST_TEXT = 64 * 1024
 # Where the service stops reading a message's XML: text of the largest size may arrive escaped.
@@ -35,9 +34,6 @@ LONGEST_INVISIBLE = timedelta(days=7)
 DEFAULT_LIFE = timedelta(days=7)
 DEFAULT_INVISIBLE = timedelta(seconds=30)
 
-_METADATA = "x-ms-meta-"
-_METADATA_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_INTEGER = re.compile(r"-?[0-9]{1,10}")
 _FOREVER = -1
 
 
@@ -76,8 +72,7 @@ class QueueService:
 
     def refuse(self, error: StorageError, request_id: str) -> Reply:
         """Render the XML error document."""
-        trailer = f"\nRequestId:{request_id}\nTime:{moment(self.database.now()).exact}"
-        return _xml(error.status, error_document(error, trailer), {"x-ms-error-code": error.code})
+        return refusal(error, request_id, moment(self.database.now()).exact)
 
     @property
     def _store(self) -> MessageStore:
@@ -85,28 +80,28 @@ class QueueService:
 
     def _account(self, call: Call) -> Reply:
         if call.method != "GET" or call.query.get("comp") != "list":
-            raise _unsupported(call)
-        limit = _number(call, "maxresults", range(1, MOST_QUEUES + 1), MOST_QUEUES)
+            raise unsupported(call)
+        limit = number(call, "maxresults", range(1, MOST_QUEUES + 1), MOST_QUEUES)
         queues, following = self._store.list_queues(call.query.get("prefix", ""), call.query.get("marker", ""), limit)
         endpoint = f"https://{call.headers.get('Host', '')}/{self.account}"
-        return _xml(200, listed_queues(endpoint, call.query, queues, following))
+        return xml_reply(200, listed_queues(endpoint, call.query, queues, following))
 
     def _queue(self, name: str, call: Call) -> Reply:
         match call.method, call.query.get("comp"):
             case "PUT", None:
-                return Reply(201 if self._store.create_queue(Queue(name, _metadata(call))) else 204)
+                return Reply(201 if self._store.create_queue(Queue(name, metadata_of(call))) else 204)
             case "DELETE", None:
                 self._store.delete_queue(name)
                 return Reply(204)
             case "PUT", "metadata":
-                self._store.set_metadata(Queue(name, _metadata(call)))
+                self._store.set_metadata(Queue(name, metadata_of(call)))
                 return Reply(204)
             case "GET" | "HEAD", "metadata":
                 queue, count = self._store.describe(name)
-                headers = {_METADATA + key: value for key, value in queue.metadata.items()}
+                headers = {METADATA + key: value for key, value in queue.metadata.items()}
                 return Reply(200, headers={**headers, "x-ms-approximate-messages-count": str(count)})
             case _:
-                raise _unsupported(call)
+                raise unsupported(call)
 
     def _messages(self, queue: str, call: Call) -> Reply:
         match call.method:
@@ -118,7 +113,7 @@ class QueueService:
                 self._store.clear(queue)
                 return Reply(204)
             case _:
-                raise _unsupported(call)
+                raise unsupported(call)
 
     def _put(self, queue: str, call: Call) -> Reply:
         longest = int(LONGEST_INVISIBLE.total_seconds())
@@ -126,27 +121,27 @@ class QueueService:
         lives = _seconds(call, "messagettl", range(_FOREVER, 2**31), DEFAULT_LIFE)
         forever = lives == timedelta(seconds=_FOREVER)
         if not forever and invisible >= lives:
-            raise _invalid("visibilitytimeout", call.query.get("visibilitytimeout", "0"))
+            raise invalid("visibilitytimeout", call.query.get("visibilitytimeout", "0"))
         message = self._store.put(queue, _text(call), invisible, None if forever else lives)
-        return _xml(201, put_messages(message))
+        return xml_reply(201, put_messages(message))
 
     def _get(self, queue: str, call: Call) -> Reply:
-        limit = _number(call, "numofmessages", range(1, MOST_MESSAGES + 1), 1)
+        limit = number(call, "numofmessages", range(1, MOST_MESSAGES + 1), 1)
         if call.query.get("peekonly", "").lower() == "true":
-            return _xml(200, peeked_messages(self._store.peek(queue, limit)))
+            return xml_reply(200, peeked_messages(self._store.peek(queue, limit)))
         longest = int(LONGEST_INVISIBLE.total_seconds())
         invisible = _seconds(call, "visibilitytimeout", range(1, longest + 1), DEFAULT_INVISIBLE)
-        return _xml(200, received_messages(self._store.receive(queue, limit, invisible)))
+        return xml_reply(200, received_messages(self._store.receive(queue, limit, invisible)))
 
     def _message(self, queue: str, message_id: str, call: Call) -> Reply:
-        check_queue_name(queue)
-        identity = message_id, _required(call, "popreceipt")
+        check_name(queue)
+        identity = message_id, required(call, "popreceipt")
         if call.method == "DELETE":
             self._store.delete(queue, identity)
             return Reply(204)
         if call.method != "PUT":
-            raise _unsupported(call)
-        _required(call, "visibilitytimeout")
+            raise unsupported(call)
+        required(call, "visibilitytimeout")
         longest = int(LONGEST_INVISIBLE.total_seconds())
         invisible = _seconds(call, "visibilitytimeout", range(longest + 1), timedelta())
         message = self._store.update(queue, identity, _text(call) if call.body else None, invisible)
@@ -161,62 +156,5 @@ def _text(call: Call) -> str:
     return text
 
 
-def _metadata(call: Call) -> dict[str, str]:
-    prefixed = {name: value for name, value in call.headers.items() if name.lower().startswith(_METADATA)}
-    metadata = {name[len(_METADATA) :]: value for name, value in prefixed.items()}
-    for name, value in metadata.items():
-        # Header values travel as ASCII; anything else could not be written back.
-        if not _METADATA_NAME.fullmatch(name) or not (value.isascii() and value.isprintable()):
-            raise StorageError(
-                400, "InvalidMetadata", "The metadata specified is invalid. It has characters that are not permitted."
-            )
-    return metadata
-
-
-def _required(call: Call, name: str) -> str:
-    value = call.query.get(name)
-    if not value:
-        raise StorageError(
-            400,
-            "MissingRequiredQueryParameter",
-            "A query parameter that's mandatory for this request is not specified.",
-            {"QueryParameterName": name},
-        )
-    return value
-
-
-def _number(call: Call, name: str, allowed: range, default: int) -> int:
-    text = call.query.get(name)
-    if text is None:
-        return default
-    if not _INTEGER.fullmatch(text):
-        raise _invalid(name, text)
-    if int(text) not in allowed:
-        raise out_of_range(name, text)
-    return int(text)
-
-
 def _seconds(call: Call, name: str, allowed: range, default: timedelta) -> timedelta:
-    return timedelta(seconds=_number(call, name, allowed, int(default.total_seconds())))
-
-
-def _invalid(name: str, value: str) -> StorageError:
-    return StorageError(
-        400,
-        "InvalidQueryParameterValue",
-        "Value for one of the query parameters specified in the request URI is invalid.",
-        {"QueryParameterName": name, "QueryParameterValue": value},
-    )
-
-
-def _unsupported(call: Call) -> StorageError:
-    """Return the refusal of a method, or of an operation that the service has and this one does not."""
-    if "comp" in call.query:
-        return StorageError(
-            501, "NotImplemented", "The requested operation is not implemented on the specified resource."
-        )
-    return StorageError(405, "UnsupportedHttpVerb", "The resource doesn't support the specified HTTP verb.")
-
-
-def _xml(status: int, body: bytes, headers: Mapping[str, str] | None = None) -> Reply:
-    return Reply(status, body, {"Content-Type": "application/xml", **(headers or {})})
+    return timedelta(seconds=number(call, name, allowed, int(default.total_seconds())))

@@ -1,4 +1,4 @@
-"""What Table and Queue Storage share on the wire: a call, a reply, an error, and the door that every request passes."""
+"""What the storage services share on the wire: a call, a reply, an error, and the door that every request passes."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -41,14 +41,23 @@ class Reply:
 
 
 class StorageError(Exception):
-    """A refusal in the service's words: HTTP `status`, error `code`, `message`, and further parts of the error body."""
+    """A refusal in the service's words: HTTP `status`, error `code`, `message`, further parts of the error body, and
+    headers that go with it."""
 
-    def __init__(self, status: int, code: str, message: str, detail: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        detail: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.message = message
         self.detail: Mapping[str, str] = detail or {}
+        self.headers: Mapping[str, str] = headers or {}
 
     def at(self, index: int) -> "StorageError":
         """Return the same refusal naming the operation of a transaction, as the service does: "2:The specified ..."."""
@@ -56,7 +65,7 @@ class StorageError(Exception):
 
 
 class Service(Protocol):
-    """One of the two services, as the door sees it."""
+    """One of the services, as the door sees it."""
 
     @property
     def largest_body(self) -> int:
@@ -139,6 +148,11 @@ async def _body(request: web.Request, limit: int) -> bytes:
         raise StorageError(
             400, "InvalidHeaderValue", "The value for one of the HTTP headers is not in the correct format."
         ) from error
+
+
+def not_implemented() -> StorageError:
+    """Return the refusal of what the service can do and this one cannot."""
+    return StorageError(501, "NotImplemented", "The requested operation is not implemented on the specified resource.")
 
 
 def too_large(limit: int) -> StorageError:

@@ -59,11 +59,6 @@ def not_allowed() -> StorageError:
     return StorageError(405, "MethodNotAllowed", "The requested method is not allowed on the specified resource.")
 
 
-def not_implemented() -> StorageError:
-    """Return the refusal of what the service can do and this one cannot."""
-    return StorageError(501, "NotImplemented", "The requested operation is not implemented on the specified resource.")
-
-
 def _plan_insert(call: Call) -> Change:
     table = ENTITIES.fullmatch(call.path)
     if table is None:

@@ -16,7 +16,7 @@ from local.storage.batch import read_batch, render_batch
 from local.storage.database import Database
 from local.storage.entity import Entity, Metadata, read_json
 from local.storage.moment import moment
-from local.storage.service import Call, Reply, StorageError, serve
+from local.storage.service import Call, Reply, StorageError, not_implemented, serve
 from local.storage.table_calls import (
     ENTITIES,
     ENTITY,
@@ -25,7 +25,6 @@ from local.storage.table_calls import (
     metadata_of,
     method_of,
     not_allowed,
-    not_implemented,
     plan,
     plan_all,
     read_query,

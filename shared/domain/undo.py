@@ -40,7 +40,7 @@ def take_back(undo: Undo, resource: Resource, catalogue: Catalogue, settings: Se
         if not same(live, change.desired):
             return Cause("undo.changed-since", f"somebody changed {change.path} after the fix; a person has to decide")
         back.append(Change(change.path, live, before))
-    reason = f"taken back what {undo.record_id} fixed, ordered by {undo.by}"
+    reason = f"the fix is taken back, ordered by {undo.by}"
     return Decision(Finding(remediation, rule, tuple(back)), mode, Verdict.FIX, UNDO, reason)
 
 

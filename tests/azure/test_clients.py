@@ -17,11 +17,13 @@ from azure.core.exceptions import HttpResponseError
 from yarl import URL
 
 from local.identity import bearer_of, claims_of
-from local.storage import queues, tables
+from local.storage import blobs, queues, tables
 from local.storage.database import Database
 from shared.azure.arm import ArmClient
+from shared.azure.blobs import BlobStore
 from shared.azure.ledger import TableLedger
 from shared.azure.ledger_table import LedgerTable
+from shared.azure.poison import PoisonQueue
 from shared.azure.queue import SignalQueue
 from shared.domain.failure import TryAgain
 from shared.domain.ledger import Entry
@@ -39,33 +41,46 @@ NAMES = (
 KEYED = f"DefaultEndpointsProtocol=https;AccountName=st;AccountKey={azurite.KEY};EndpointSuffix=core.windows.net"
 
 
+def named(pattern: str) -> tuple[str, str, str]:
+    """The addresses of tables, queues and blobs."""
+    table, queue, blob = (pattern.format(service) for service in ("table", "queue", "blob"))
+    return table, queue, blob
+
+
+EMULATED = (
+    "http://127.0.0.1:10002/devstoreaccount1",
+    "http://127.0.0.1:10001/devstoreaccount1",
+    "http://127.0.0.1:10000/devstoreaccount1",
+)
+
+
 @pytest.mark.parametrize(
-    "storage,table_url,queue_url",
+    "storage,where",
     [
+        (HostStorage(connection="UseDevelopmentStorage=true"), EMULATED),
+        (HostStorage(connection=KEYED), named("https://st.{}.core.windows.net")),
+        (HostStorage("st", *named("https://st.{}.core.windows.net")), named("https://st.{}.core.windows.net")),
         (
-            HostStorage(connection="UseDevelopmentStorage=true"),
-            "http://127.0.0.1:10002/devstoreaccount1",
-            "http://127.0.0.1:10001/devstoreaccount1",
-        ),
-        (HostStorage(connection=KEYED), "https://st.table.core.windows.net", "https://st.queue.core.windows.net"),
-        (
-            HostStorage("st", "https://st.table.core.windows.net", "https://st.queue.core.windows.net"),
-            "https://st.table.core.windows.net",
-            "https://st.queue.core.windows.net",
-        ),
-        (
-            HostStorage("", "https://St.table.core.usgovcloudapi.net/", "https://St.queue.core.usgovcloudapi.net/"),
-            "https://St.table.core.usgovcloudapi.net",
-            "https://St.queue.core.usgovcloudapi.net",
+            HostStorage("", *named("https://St.{}.core.usgovcloudapi.net/")),
+            named("https://St.{}.core.usgovcloudapi.net"),
         ),
     ],
 )
-async def test_where_the_stores_are(storage: HostStorage, table_url: str, queue_url: str) -> None:
+async def test_where_the_stores_are(storage: HostStorage, where: tuple[str, str, str]) -> None:
+    table_url, queue_url, blob_url = where
     clients = TrustingClients(Operational(), storage)
-    async with clients, clients.ledger() as table, clients.signals() as queue:
+    async with (
+        clients,
+        clients.ledger() as table,
+        clients.signals() as queue,
+        clients.poison() as poison,
+        clients.blobs() as blob,
+    ):
         assert table.url.rstrip("/") == table_url
         assert table.table_name == "AirlockLedger"
         assert queue.url == f"{queue_url}/signals"
+        assert poison.url == f"{queue_url}/signals-poison"
+        assert blob.url.rstrip("/") == blob_url
 
 
 @asynccontextmanager
@@ -75,13 +90,19 @@ async def account(authority: Authority) -> AsyncIterator[HostStorage]:
         async with (
             serve(tables.application(database, "st"), authority.server) as table_url,
             serve(queues.application(database, "st"), authority.server) as queue_url,
+            serve(blobs.application(database, "st"), authority.server) as blob_url,
         ):
-            yield HostStorage("st", f"{table_url}/st", f"{queue_url}/st/")
+            yield HostStorage("st", f"{table_url}/st", f"{queue_url}/st/", f"{blob_url}/st/")
 
 
 async def assert_works(clients: TrustingClients) -> None:
-    """The ledger and the queue are made, written to and read through the gate."""
-    async with clients.ledger() as table, clients.signals() as queue:
+    """The ledger, the queues and the blobs are made, written to and read through the gate."""
+    async with (
+        clients.ledger() as table,
+        clients.signals() as queue,
+        clients.poison() as poison,
+        clients.blobs() as blob,
+    ):
         ledger = TableLedger(LedgerTable(table))
         entry, rows = concluded(Entry(TARGET.key))
         entry = await ledger.commit(entry, rows)
@@ -92,6 +113,15 @@ async def assert_works(clients: TrustingClients) -> None:
         assert await ledger.open(TARGET.key) == entry
         await SignalQueue(lambda: queue).put("signal", timedelta())
         assert len(await queue.peek_messages()) == 1
+        await poison.create_queue()
+        await poison.send_message("e30=")
+        poisoned = await PoisonQueue(lambda: poison).take()
+        assert [each.text for each in poisoned] == ["{}"]
+        await PoisonQueue(lambda: poison).remove(poisoned[0])
+        store = BlobStore(lambda: blob)
+        assert await store.create("box", "a/b", b"1")
+        assert [await store.read("box", name) for name in await store.names("box", "a")] == [b"1"]
+        await store.delete("box", "a/b")
 
 
 async def test_stores_by_identity(identity: Identity, authority: Authority) -> None:
@@ -106,6 +136,7 @@ async def test_stores_by_connection_string(emulator: azurite.Azurite) -> None:
     connection = (
         f"DefaultEndpointsProtocol=http;AccountName={azurite.ACCOUNT};AccountKey={azurite.KEY};"
         f"QueueEndpoint={where.format(emulator.queue_port)};TableEndpoint={where.format(emulator.table_port)};"
+        f"BlobEndpoint={where.format(emulator.blob_port)};"
     )
     async with TrustingClients(Operational(), HostStorage(connection=connection)) as clients:
         await assert_works(clients)

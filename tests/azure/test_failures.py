@@ -77,7 +77,7 @@ def error(code: object, message: object = "It went wrong.") -> bytes:
 def test_code_first_status_second(status: int, code: str, kind: type[AirlockError], reason: str) -> None:
     told = failure("arm", status, {"x-ms-request-id": "7"}, error(code))
     assert type(told) is kind
-    assert told.cause == Cause(reason, f"{status} {code}: It went wrong.", "7")
+    assert told.cause == Cause(reason, f"{status} {code}: It went wrong.", "7", status)
 
 
 @pytest.mark.parametrize(

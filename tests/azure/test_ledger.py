@@ -1,7 +1,7 @@
 """The ledger over the real SDK, on this repository's storage and on Azurite: entries and what stands beside them."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from azure.data.tables.aio import TableClient
@@ -9,9 +9,11 @@ from azure.data.tables.aio import TableClient
 from shared.azure.ledger import TableLedger
 from shared.azure.ledger_table import LedgerTable
 from shared.domain.arm_id import parse_arm_id
+from shared.domain.change import Change
 from shared.domain.contest import Attempt
 from shared.domain.failure import TryAgain
 from shared.domain.ledger import Entry, Intention
+from shared.domain.orders import Approval, Hold, Undo
 from shared.domain.record import Outcome, Row
 from tests.azure.making import NOW, SECOND, TARGET, assert_chain, concluded, incompressible, intended, record
 from tests.local.arm_world import STORAGE, VAULT

@@ -188,15 +188,16 @@ class TestPublishing:
         ],
         ids=lambda fault: f"{fault.kind}-{fault.status}",
     )
-    async def test_a_topic_that_takes_nothing_is_asked_once_and_told_later(
+    async def test_a_topic_that_takes_nothing_is_not_asked_again_at_once_and_told_later(
         self, fault: Fault, caplog: pytest.LogCaptureFixture
     ) -> None:
         async with publishing(fault) as world:
             rows = await world.written(0, *SEVERITIES)
             with caplog.at_level(logging.WARNING, "shared.azure.courier"):
                 await world.topic.deliver(rows)
-            assert "3 records wait in the ledger: topic." in caplog.text
-            assert world.service.calls == 1
+            assert "records wait in the ledger: topic." in caplog.text
+            # What is refused for its content may be the fault of one record: those are tried in halves.
+            assert world.service.calls == (5 if fault.status == 413 else 1)
             assert tuple(await world.unsent()) == rows[3:]
             world.faults.clear()
             await world.topic.resend(datetime.now(UTC) + timedelta(hours=1))

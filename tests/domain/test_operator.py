@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.body import Json, JsonObject, as_text
+from shared.domain.body import Json, JsonObject
 from shared.domain.operator import (
     MOST_BYTES,
     MOST_EVENTS,
@@ -153,7 +153,7 @@ def test_what_is_no_json_object_is_refused(raw: bytes) -> None:
 
 def test_a_body_is_at_most_1_mb() -> None:
     small = json.dumps({"act": "replay", "record": RECORD}).encode()
-    assert parse_request(small.ljust(MOST_BYTES))
+    assert parse_request(small.ljust(MOST_BYTES)).record_id == RECORD
     assert refusal(small.ljust(MOST_BYTES + 1)) == "the body is larger than 1 MB"
 
 
@@ -208,7 +208,8 @@ def test_spans(text: str, span: timedelta) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "0m", "0d", "91d", "13w", "129601m", "7", "d", "7 d", "7D", "-7d", "1.5h", "٧d", "7d\n", "1" * 9 + "m"]
+    "text",
+    ["", "0m", "0d", "91d", "13w", "129601m", "7", "d", "7 d", "7D", "-7d", "1.5h", "\u0667d", "7d\n", "1" * 9 + "m"],
 )
 def test_what_is_no_span(text: str) -> None:
     with pytest.raises(ValueError, match="90m, 12h, 7d or 2w"):
@@ -220,7 +221,7 @@ def test_every_minute_up_to_90_days_can_be_said(minutes: int) -> None:
     assert parse_span(f"{minutes}m") == timedelta(minutes=minutes)
 
 
-@pytest.mark.parametrize("text", ["", RECORD[:-1], f"{RECORD}0", f"{RECORD[:-1]}g", f" {RECORD}", "٠" * 32])
+@pytest.mark.parametrize("text", ["", RECORD[:-1], f"{RECORD}0", f"{RECORD[:-1]}g", f" {RECORD}", "\u0660" * 32])
 def test_what_is_no_record_id(text: str) -> None:
     with pytest.raises(ValueError, match="32 hex digits"):
         parse_record_id(text)
@@ -276,9 +277,3 @@ def test_undead_takes_nothing_else_away(event: JsonObject) -> None:
 def test_what_is_no_event(value: Json) -> None:
     assert not is_event(value)
     assert "'events[0]'" in refusal(body(act="replay", events=[value]))
-
-
-def test_nobody_can_forge_our_own_messages() -> None:
-    forged = {**GRID, "airlock": {"kind": "OperatorRequest", "cause": "c", "about": TARGET.path, "ticket": "t"}}
-    assert as_text(forged["eventType"])
-    assert "'events[0]'" in refusal(body(act="replay", events=[forged]))

@@ -42,6 +42,7 @@ SAMPLES: Mapping[str, tuple[str, object]] = {
     "min_ipv4_prefix": ("16", 16),
     "allow_list_keys": ("yes", True),
     "key_vault_uri": ("https://kv-keys.vault.azure.net/", "https://kv-keys.vault.azure.net"),
+    "max_fixes_per_hour": ("7", 7),
     "own_resources": ("stairlock, KV-airlock,,", frozenset({"stairlock", "kv-airlock"})),
     "arm_endpoint": ("https://management.usgovcloudapi.net/", "https://management.usgovcloudapi.net"),
     "client_id": ("client-1", "client-1"),
@@ -210,6 +211,31 @@ def test_off_wins_over_any_switches(chosen: Mapping[str, str]) -> None:
         assert broken.mode_for(act, kind) is (Mode.AUDIT if wanted is Mode.ENFORCE else wanted)
 
 
+@pytest.mark.parametrize(
+    "name, text",
+    [
+        ("AIRLOCK_TENANT_ID", "contoso.com"),
+        ("AIRLOCK_TENANT_ID", "common"),
+        ("AIRLOCK_TENANT_ID", "99999999-8888-7777-6666-55555555555"),
+        ("AIRLOCK_OPERATOR_AUDIENCE", "airlock"),
+        ("AIRLOCK_OPERATOR_AUDIENCE", "api://"),
+        ("AIRLOCK_OPERATOR_AUDIENCE", "https://airlock.contoso.com"),
+        ("AIRLOCK_OPERATOR_AUDIENCE", "api://a b"),
+        ("AIRLOCK_ENTRA_ENDPOINT", ""),
+        ("AIRLOCK_ENTRA_ENDPOINT", "http://login.microsoftonline.com"),
+    ],
+)
+def test_who_may_operate_is_said_exactly_or_not_at_all(name: str, text: str) -> None:
+    settings = read_settings({"AIRLOCK_MODE": "enforce", name: text}, CATALOG)
+    assert [problem.partition(":")[0] for problem in settings.problems] == [name]
+    assert settings.operational == Operational()
+
+
+def test_without_tenant_or_audience_nobody_may_operate() -> None:
+    settings = read_settings({"AIRLOCK_TENANT_ID": "", "AIRLOCK_OPERATOR_AUDIENCE": " "}, CATALOG)
+    assert settings == Settings()
+
+
 @given(environments)
 def test_any_environment_is_read(environment: Mapping[str, str]) -> None:
     settings = read_settings(environment, CATALOG)
@@ -350,7 +376,10 @@ CONNECTION = "DefaultEndpointsProtocol=https;AccountName=StAirlock;AccountKey=c2
         (
             {"AzureWebJobsStorage__accountName": "StAirlock"},
             HostStorage(
-                "StAirlock", "https://StAirlock.table.core.windows.net", "https://StAirlock.queue.core.windows.net"
+                "StAirlock",
+                "https://StAirlock.table.core.windows.net",
+                "https://StAirlock.queue.core.windows.net",
+                "https://StAirlock.blob.core.windows.net",
             ),
             {"stairlock"},
         ),

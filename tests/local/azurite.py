@@ -20,8 +20,9 @@ _STOP_SECONDS = 10
 
 @dataclass(frozen=True, slots=True)
 class Azurite:
-    """A running Azurite: the ports of its two services that concern us."""
+    """A running Azurite: the ports of its services."""
 
+    blob_port: int
     queue_port: int
     table_port: int
 
@@ -36,17 +37,17 @@ def missing() -> str | None:
 @contextmanager
 def running(folder: Path) -> Iterator[Azurite]:
     """Run an Azurite of its own, in memory, until the block ends; `folder` takes its log."""
-    blob_port, queue_port, table_port = _free_ports(3)
-    ports = (f"--blobPort={blob_port}", f"--queuePort={queue_port}", f"--tablePort={table_port}")
+    ports = blob_port, queue_port, table_port = _free_ports(3)
+    options = (f"--blobPort={blob_port}", f"--queuePort={queue_port}", f"--tablePort={table_port}")
     flags = ("--skipApiVersionCheck", "--disableTelemetry", "--inMemoryPersistence", "--silent")
     with (folder / "azurite.log").open("wb") as log:
         process = subprocess.Popen(  # noqa: S603 # the command is ours
-            [EXECUTABLE, *flags, *ports], cwd=folder, stdout=log, stderr=subprocess.STDOUT
+            [EXECUTABLE, *flags, *options], cwd=folder, stdout=log, stderr=subprocess.STDOUT
         )
         try:
-            for port in (queue_port, table_port):
+            for port in ports:
                 _wait_for(port, process)
-            yield Azurite(queue_port, table_port)
+            yield Azurite(*ports)
         finally:
             process.terminate()
             process.wait(_STOP_SECONDS)

@@ -1,5 +1,6 @@
 """The whole local Azure: which event goes to which function, and which services the app is told of."""
 
+import json
 import re
 import time
 from collections.abc import AsyncIterator
@@ -7,23 +8,31 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import jwt
+import pytest
+from aiohttp import ClientSession, TCPConnector
+from azure.core.exceptions import HttpResponseError
 from azure.core.messaging import CloudEvent
 from azure.data.tables.aio import TableServiceClient
 from azure.eventgrid import EventGridEvent
 from azure.eventgrid.aio import EventGridPublisherClient
 from azure.keyvault.secrets.aio import SecretClient
+from azure.storage.blob.aio import BlobServiceClient
+from azure.storage.queue.aio import QueueServiceClient
 
 from local.azure import ACCOUNT as STORAGE_ACCOUNT
-from local.azure import LocalAzure, Plan
+from local.azure import APP, PERSON, LocalAzure, Plan
 from local.contoso import Deed
 from local.credential import FixedToken
 from local.event_grid import Delivery
+from local.faults import Fault, Faults
 from local.host.log import LogLine
 from local.storage.database import Database
 from tests.local.arm_world import ACCOUNT, GROUP, STORAGE, Token, account, resource
 from tests.local.hosting import APPS
 
 SAID = re.compile(r"^(change|alert) (\S+)$")
+DEAD_LETTER = re.compile(r"ALERTS/AIRLOCK/20\d\d/[1-9]\d?/[1-9]\d?/(0|[1-9]\d?)/[0-9a-f-]{36}\.json")
 GRIDS = Plan(
     app_directory=APPS / "grids",
     webhook="on_change",
@@ -113,6 +122,12 @@ async def test_an_alert_is_tried_again_and_ends_among_the_dead_letters() -> None
         assert {letter["id"] for letter in grid.dead_letters} == {"a1"}
         assert grid.attempts == 3 * grid.dead_lettered
         assert case.azure.grid.dead_letters == []
+        blobs = case.azure.blobs
+        names = blobs.names("airlock-dead-letters")
+        assert all(DEAD_LETTER.fullmatch(name) for name in names)
+        kept = [json.loads(blobs.read("airlock-dead-letters", name) or b"") for name in names]
+        assert all(isinstance(array, list) for array in kept)
+        assert sorted(map(str, kept)) == sorted(str([letter]) for letter in grid.dead_letters)
 
 
 async def test_the_app_is_told_of_the_vault_and_the_topic_if_the_plan_says_so() -> None:
@@ -133,6 +148,26 @@ async def test_a_plain_plan_has_neither() -> None:
         assert not {"AIRLOCK_KEY_VAULT_URI", "AIRLOCK_NOTIFY_TOPIC"} & case.azure.environment.keys()
 
 
+async def test_operators_have_tokens_that_the_app_can_check() -> None:
+    chosen = {"AIRLOCK_OPERATOR_AUDIENCE": "api://airlock"}
+    async with running(replace(GRIDS, settings=chosen)) as case:
+        azure, told = case.azure, case.azure.environment
+        assert azure.operate_url == f"{azure.host.url}/api/operate"
+        url = f"{told['AIRLOCK_ENTRA_ENDPOINT']}/{told['AIRLOCK_TENANT_ID']}/discovery/v2.0/keys"
+        connector = TCPConnector(ssl=azure.certificate.client)
+        async with ClientSession(connector=connector) as session, session.get(url) as answer:
+            keys = jwt.PyJWKSet.from_dict(await answer.json())
+    claims = [
+        jwt.decode(text, keys["local-entra-1"], audience="api://airlock")
+        for text in (azure.operator_token(), azure.operator_token(APP, roles=()))
+    ]
+    assert [(each["oid"], each["roles"]) for each in claims] == [
+        (PERSON.object_id, ["Airlock.Operator"]),
+        (APP.object_id, []),
+    ]
+    assert {each["tid"] for each in claims} == {told["AIRLOCK_TENANT_ID"]}
+
+
 async def test_defender_reports_an_alert_without_an_event() -> None:
     alert: Body = {
         "id": f"{GROUP}/providers/Microsoft.Security/locations/westeurope/alerts/a",
@@ -145,6 +180,35 @@ async def test_defender_reports_an_alert_without_an_event() -> None:
         assert await case.finish() == []
         assert case.azure.export() == [account(), resource(STORAGE), alert]
         assert case.azure.key_of(ACCOUNT, "Key1") == case.azure.arm.key_of(ACCOUNT, "key1")
+
+
+async def test_the_storage_services_have_faults_of_their_own() -> None:
+    faults = Faults([Fault(service=service, times=None) for service in ("tables", "queues", "blobs")])
+    async with running(replace(GRIDS, faults=faults)) as case:
+        azure = case.azure
+        where = {
+            name: azure.environment[f"AzureWebJobsStorage__{name}ServiceUri"] for name in ("table", "queue", "blob")
+        }
+        app, trusting = Token(APP), trust(azure)
+        async with (
+            TableServiceClient(where["table"], credential=app, **trusting) as tables,
+            QueueServiceClient(where["queue"], credential=app, **trusting) as queues,
+            QueueServiceClient(where["queue"], credential=FixedToken(), **trusting) as host,
+            BlobServiceClient(where["blob"], credential=app, **trusting) as blobs,
+        ):
+            for attempt in (tables.create_table, queues.create_queue, blobs.create_container):
+                with pytest.raises(HttpResponseError) as hit:
+                    await attempt("name")
+                assert hit.value.status_code == 500
+            # The host's requests pass, and use nothing up.
+            assert faults.done == {"status": 3}
+            await host.create_queue("name")
+            assert faults.done == {"status": 3}
+            faults.clear()
+            await tables.create_table("name")
+            await blobs.create_container("name")
+            azure.blobs.put("name", "a", b"1")
+            assert [name async for name in blobs.get_container_client("name").list_blob_names()] == ["a"]
 
 
 class Elsewhere(LocalAzure):

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -59,10 +59,12 @@ def cloud_event(name: str) -> Event:
 
 
 @asynccontextmanager
-async def subscribed(webhook: Webhook, delivery: Delivery = FAST) -> AsyncIterator[EventGrid]:
+async def subscribed(
+    webhook: Webhook, delivery: Delivery = FAST, container: Callable[[Event], Awaitable[None]] | None = None
+) -> AsyncIterator[EventGrid]:
     async with (
         serve(webhook.application()) as url,
-        EventGrid(f"{url}{PATH}?functionName=f&code=hush", delivery) as grid,
+        EventGrid(f"{url}{PATH}?functionName=f&code=hush", delivery, dead_letter_container=container) as grid,
     ):
         yield grid
 
@@ -187,3 +189,58 @@ async def test_leaving_gives_up_what_waits() -> None:
         await grid.publish(event("a"))
         await until(lambda: bool(webhook.bodies))
     assert grid.delivered == 0
+
+
+@pytest.mark.parametrize("published", [event("a"), cloud_event("a")])
+async def test_what_is_given_up_is_kept_in_the_container(published: Event) -> None:
+    kept: list[Event] = []
+
+    async def keep(letter: Event) -> None:
+        kept.append(letter)
+
+    async with subscribed(Webhook([400]), container=keep) as grid:
+        await grid.publish(published)
+        await grid.publish(event("b"))
+        await grid.drain()
+        assert kept == grid.dead_letters
+    (letter,) = kept
+    assert published.items() <= letter.items()
+    told = {name.lower(): value for name, value in letter.items() if name not in published}
+    assert (told["deadletterreason"], told["deliveryattempts"]) == ("NotRetried", 1)
+    assert all(name.islower() for name in letter.keys() - published.keys()) == ("specversion" in published)
+
+
+async def test_a_container_that_does_not_take_a_dead_letter_is_told() -> None:
+    async def refuse(letter: Event) -> None:
+        raise OSError(letter["id"])
+
+    async with subscribed(Webhook([400]), container=refuse) as grid:
+        await grid.publish(event("a"))
+        with pytest.raises(OSError, match="a"):
+            await grid.drain()
+
+
+async def sent(delivery: Delivery) -> tuple[list[str], list[str], list[str]]:
+    """The ids that were taken, lost and dead-lettered, of fifty events."""
+    webhook = Webhook()
+    async with subscribed(webhook, delivery) as grid:
+        for number in range(50):
+            await grid.publish(event(f"{number:02}"))
+        await grid.drain()
+        lost, dead = ([str(each["id"]) for each in some] for some in (grid.lost, grid.dead_letters))
+        return sorted(webhook.taken), lost, dead
+
+
+async def test_a_share_of_the_events_is_lost_for_good() -> None:
+    taken, lost, dead = await sent(Delivery(time_scale=0, seed=7, lost=0.2))
+    assert 5 <= len(lost) <= 15
+    assert sorted(taken + lost) == [f"{number:02}" for number in range(50)]
+    assert dead == []
+    assert (await sent(Delivery(time_scale=0, seed=7, lost=0.2)))[1] == lost
+    assert (await sent(Delivery(time_scale=0, seed=8, lost=0.2)))[1] != lost
+
+
+@pytest.mark.parametrize("share,count", [(0.0, 0), (1.0, 50)])
+async def test_none_or_all_are_lost(share: float, count: int) -> None:
+    taken, lost, _ = await sent(Delivery(time_scale=0, lost=share))
+    assert (len(taken), len(lost)) == (50 - count, count)

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
+from local.storage.blobs import BlobService
 from local.storage.database import Database
 from local.storage.queues import QueueService
 from local.storage.service import Call, Reply, Service, StorageError
@@ -42,29 +43,51 @@ damaged = st.builds(
     st.integers(0, 8),
 )
 paths = st.text(max_size=30).map(lambda text: f"/{text}") | st.sampled_from(
-    ["/", "/$batch", "/t1t", "/Tables", "/t1t()", "/t1t(PartitionKey='p',RowKey='r')", "/queue", "/queue/messages"]
+    [
+        "/",
+        "/$batch",
+        "/t1t",
+        "/Tables",
+        "/t1t()",
+        "/t1t(PartitionKey='p',RowKey='r')",
+        "/queue",
+        "/queue/messages",
+        "/box",
+        "/box/a",
+    ]
 )
 parameters = ["$filter", "$top", "$select", "NextPartitionKey", "comp", "visibilitytimeout", "popreceipt", "messagettl"]
+parameters += ["restype", "prefix", "marker", "maxresults", "timeout"]
+values_of_headers = st.sampled_from(["*", "BlockBlob", "bytes=0-", "bytes=1-0", "x", '"0x1"']) | st.text(max_size=8)
+headers = st.dictionaries(
+    st.sampled_from(["If-Match", "If-None-Match", "x-ms-blob-type", "x-ms-range", "x-ms-meta-a"]), values_of_headers
+)
 calls = st.builds(
     Call,
     method=st.sampled_from(["GET", "POST", "PUT", "PATCH", "MERGE", "DELETE", "HEAD", "OPTIONS"]),
     path=paths,
-    query=st.dictionaries(st.sampled_from(parameters), st.text(max_size=20), max_size=3),
-    headers=st.just(CIMultiDict({"Content-Type": "multipart/mixed; boundary=b", "If-Match": "*"})),
+    query=st.dictionaries(st.sampled_from(parameters), st.text(max_size=20), max_size=3)
+    | st.sampled_from([{}, {"restype": "container"}, {"restype": "container", "comp": "list"}]),
+    headers=headers.map(
+        lambda some: CIMultiDict({"Content-Type": "multipart/mixed; boundary=b", "If-Match": "*"} | some)
+    ),
     body=st.binary(max_size=100) | entities | damaged,
     request_id=st.just("id"),
 )
 
 
-@pytest.fixture(scope="module", params=[TableService, QueueService])
+@pytest.fixture(scope="module", params=[TableService, QueueService, BlobService])
 def service(request: pytest.FixtureRequest) -> Iterator[Service]:
     with Database(None, lambda: datetime(2026, 1, 1, tzinfo=UTC)) as database:
         opened: Service = request.param(database, "a")
-        for path in ("/Tables", "/queue"):
-            answer(
-                opened,
-                Call("POST" if path == "/Tables" else "PUT", path, {}, CIMultiDict(), b'{"TableName": "t1t"}', ""),
-            )
+        for method, path, query in (
+            ("POST", "/Tables", {}),
+            ("PUT", "/queue", {}),
+            ("PUT", "/box", {"restype": "container"}),
+            ("PUT", "/box/a", {}),
+        ):
+            block = CIMultiDict({"x-ms-blob-type": "BlockBlob"})
+            answer(opened, Call(method, path, query, block, b'{"TableName": "t1t"}', ""))
         yield opened
 
 

@@ -39,7 +39,7 @@ async def test_without_authorization_nothing_is_said(
     local: Storage, session: ClientSession, authorization: str | None
 ) -> None:
     headers = {} if authorization is None else {"Authorization": authorization}
-    for url in (f"{local.table_url}/Tables", f"{local.queue_url}?comp=list"):
+    for url in (f"{local.table_url}/Tables", f"{local.queue_url}?comp=list", f"{local.blob_url}/box/a"):
         async with session.get(url, headers=headers) as response:
             assert await code_of(response) == (403, "AuthenticationFailed")
 
@@ -175,6 +175,53 @@ async def test_malformed_queue_calls(
         assert await code_of(response) == refusal
         assert response.headers["x-ms-error-code"] == refusal[1]
     assert await queue.peek_messages(32) == []
+
+
+BLOCK = {"x-ms-blob-type": "BlockBlob"}
+
+
+@pytest.mark.parametrize(
+    "call,refusal",
+    [
+        (("GET", "", {}), (405, "UnsupportedHttpVerb")),
+        (("GET", "?comp=list", {}), (501, "NotImplemented")),
+        (("GET", "/box?restype=container&comp=list&maxresults=0", {}), (400, "OutOfRangeQueryParameterValue")),
+        (("GET", "/box?restype=container&comp=list&maxresults=x", {}), (400, "InvalidQueryParameterValue")),
+        (("GET", "/box?restype=container&comp=list&marker=!", {}), (400, "InvalidQueryParameterValue")),
+        (("GET", "/box?restype=container&comp=list&marker=_w==", {}), (400, "InvalidQueryParameterValue")),
+        (("GET", "/box?restype=container&comp=list&delimiter=/", {}), (501, "NotImplemented")),
+        (("GET", "/box?restype=container&comp=acl", {}), (501, "NotImplemented")),
+        (("DELETE", "/box?restype=container", {}), (501, "NotImplemented")),
+        (("PATCH", "/box?restype=container", {}), (405, "UnsupportedHttpVerb")),
+        (("PUT", "/b?restype=container", {}), (400, "OutOfRangeInput")),
+        (("PUT", "/box/a", {}), (400, "MissingRequiredHeader")),
+        (("PUT", "/box/a", {"x-ms-blob-type": "PageBlob"}), (501, "NotImplemented")),
+        (("PUT", "/box/a?comp=block&blockid=x", {}), (501, "NotImplemented")),
+        (("PUT", "/box/a", BLOCK | {"Content-MD5": "x"}), (501, "NotImplemented")),
+        (("PUT", "/box/a", BLOCK | {"x-ms-meta-a-b": "x"}), (400, "InvalidMetadata")),
+        (("PUT", "/box/a", BLOCK | {"x-ms-blob-content-type": "\u00e9"}), (400, "InvalidHeaderValue")),
+        (("PUT", "/box/a%00", BLOCK), (400, "InvalidUri")),
+        (("PUT", f"/box/{'a' * 1025}", BLOCK), (400, "OutOfRangeInput")),
+        (("GET", "/box/a", {}), (404, "BlobNotFound")),
+        (("GET", "/box/kept", {"Range": "bytes=-1"}), (400, "InvalidHeaderValue")),
+        (("GET", "/box/kept", {"Range": "bytes=3-2"}), (400, "InvalidHeaderValue")),
+        (("GET", "/box/kept", {"x-ms-range": "bytes=1-", "Range": "bytes=0-"}), (416, "InvalidRange")),
+        (("GET", "/box/kept?snapshot=x", {}), (501, "NotImplemented")),
+        (("DELETE", "/box/kept", {"x-ms-lease-id": "x"}), (501, "NotImplemented")),
+        (("POST", "/box/kept", {}), (405, "UnsupportedHttpVerb")),
+    ],
+)
+async def test_malformed_blob_calls(
+    local: Storage, session: ClientSession, call: tuple[str, str, dict[str, str]], refusal: tuple[int, str]
+) -> None:
+    method, target, headers = call
+    container = await local.blobs.create_container("box")
+    await container.upload_blob("kept", b"1")
+    url = URL(local.blob_url + target, encoded=True)
+    async with session.request(method, url, data=b"", headers=AUTHORIZED | headers) as response:
+        assert await code_of(response) == refusal
+        assert response.headers["x-ms-error-code"] == refusal[1]
+    assert [name async for name in container.list_blob_names()] == ["kept"]
 
 
 async def test_a_body_over_the_limit_is_refused(local: Storage, session: ClientSession) -> None:
