@@ -17,7 +17,7 @@ LONGEST_UNREST = timedelta(minutes=5)
 _TAKEN = frozenset({Outcome.FIXED, Outcome.FIX_UNVERIFIED, Outcome.FAILED})
 # How many record ids, and how many acts, an entry remembers, so that a signal delivered again adds no second row and
 # does nothing a second time: more than one look can have.
-_REMEMBERED = 192
+REMEMBERED = 192
 # So much of a record id tells the records of one resource apart, and there is an entry for every resource.
 _OF_ID = 12
 
@@ -102,7 +102,7 @@ class Entry:
 
     def begin_acts(self, tokens: Iterable[str]) -> "Entry":
         """The entry that remembers those acts as claimed; none of them is begun for the same cause again."""
-        return replace(self, performed=tuple(dict.fromkeys((*self.performed, *tokens)))[-_REMEMBERED:])
+        return replace(self, performed=tuple(dict.fromkeys((*self.performed, *tokens)))[-REMEMBERED:])
 
     def end_act(self, draft: Record, record: Record, until: datetime) -> tuple["Entry", tuple[Row, ...]]:
         """The entry with the record of one act of its intention, whose draft is struck off, and with a new lease."""
@@ -157,7 +157,7 @@ class Entry:
             if record.record_id[:_OF_ID] not in known:
                 rows.append(seal(record, self.key, head))
                 head = rows[-1].digest
-                known = (*known, record.record_id[:_OF_ID])[-_REMEMBERED:]
+                known = (*known, record.record_id[:_OF_ID])[-REMEMBERED:]
         taken = [Attempt(record.rule, record.time_generated) for record in records if record.outcome in _TAKEN]
         history = (*recent(self.history, taken[-1].begun), *taken) if taken else self.history
         return replace(self, head=head, remembered=known, history=history), tuple(rows)

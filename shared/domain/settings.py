@@ -187,6 +187,18 @@ class Operational:
         "`https://` address or empty",
         "The endpoint of the custom topic that `airlock leak` tells of exposed keys. The app itself does not use it.",
     )
+    app: str = _option(
+        "",
+        _https_or_none,
+        "`https://` address or empty",
+        "The address of the deployed app, for `airlock approve` and its like. The app itself does not use it.",
+    )
+    logs_query_endpoint: str = _option(
+        "",
+        _https_or_none,
+        "`https://` address or empty",
+        "Where `airlock log verify` asks Log Analytics in a cloud of its own. The app itself does not use it.",
+    )
     notify_topic: str = _option(
         "",
         _https_or_none,

@@ -18,12 +18,11 @@ from sys import intern
 
 from shared.domain.anchor import Anchor
 from shared.domain.body import Json, JsonObject
+from shared.domain.ledger import REMEMBERED
 from shared.domain.record import FORGOTTEN_AFTER, GENESIS, canonical, schema
 
 # The chain of a problem that is one of the anchors themselves. No chain of rows is called so.
 ANCHORS = "anchors"
-# So many records later one may be written again: `ledger.Entry` remembers no more of them.
-REMEMBERED = 192
 # Rows stand in their chain as they were written, which is not always the order of their times: a long fix, for one,
 # is told with the time of its end. So close to the beginning of a window nothing is taken for missing.
 _UNREST = timedelta(hours=1)
@@ -41,6 +40,7 @@ _TIMES = frozenset(name for name, kind in schema().items() if kind == "datetime"
 _FINER = re.compile(r"\.\d{6}\d*[1-9]")
 _WHOLE = re.compile(r"-?\d{1,19}")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_BROKEN_SEAL = "Digest is not that of PreviousDigest and Sealed"
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -175,9 +175,6 @@ def examine(row: object) -> Link:
     return Link(
         chain, record_id, time, previous, digest, digest if seal == digest else seal, "; ".join(faults), late=late
     )
-
-
-_BROKEN_SEAL = "Digest is not that of PreviousDigest and Sealed"
 
 
 def _unsealed(text: str) -> JsonObject | None:

@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 
 from local.faults import Fault, Faults
+from shared.azure.arm import ArmClient
 from shared.domain.arm_id import parse_arm_id
+from shared.domain.body import JsonObject
 from shared.domain.failure import AirlockError, Refused, TryAgain
 from shared.domain.mode import Mode
 from tests.azure.making import API_VERSION, CLOSED, TARGET, Answer, arm_client, arm_of, fix, scripted
-from tests.local.arm_world import ACCOUNT, GROUP, STORAGE, SUBSCRIPTION, ArmWorld, account, arm_world, resource
+from tests.local.arm_world import ACCOUNT, GROUP, SEARCH, STORAGE, SUBSCRIPTION, ArmWorld, account, arm_world, resource
 
 pytestmark = pytest.mark.usefixtures("identity")
 
@@ -207,3 +209,103 @@ async def test_names_are_quoted(odd: str) -> None:
         assert receipt.failure is None
         assert [line.path for line in world.service.requests[:2]] == [odd, odd]
         assert ((await arm.read(target, API_VERSION) or {})["properties"] or {}) != body["properties"]
+
+
+# From here on: searches.
+
+GRAPH = "/providers/Microsoft.ResourceGraph/resources"
+KINDS = ("Microsoft.Search/searchServices", "Microsoft.CognitiveServices/accounts")
+
+
+async def found(arm: ArmClient, *kinds: str) -> list[JsonObject]:
+    """All that a search answers."""
+    return [row async for row in arm.search(kinds or KINDS)]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
+async def test_a_search_goes_through_all_pages(size: int) -> None:
+    services = [resource(f"{SEARCH}{number}", {"publicNetworkAccess": "enabled"}) for number in range(5)]
+    bodies = [*services, account(), resource(STORAGE), resource(f"{ACCOUNT}/deployments/gpt")]
+    async with arm_world(bodies, graph_page_size=size) as world, arm_of(world) as arm:
+        rows = await found(arm)
+        assert [row["id"] for row in rows] == [ACCOUNT, *(service["id"] for service in services)]
+        assert len(world.service.requests) == -(-6 // size)
+        assert rows[0]["properties"] == account()["properties"]
+        shown = {"id", "name", "type", "kind", "location", "tags", "sku", "identity", "properties"}
+        assert all(row.keys() == shown for row in rows), "what rules and scope look at"
+
+
+async def test_a_search_for_what_is_not_there_finds_nothing() -> None:
+    async with arm_world([account()]) as world, arm_of(world) as arm:
+        assert await found(arm, "Microsoft.Search/searchServices") == []
+
+
+async def test_a_search_asks_for_types_in_any_case() -> None:
+    async with arm_world([account()]) as world, arm_of(world) as arm:
+        assert len(await found(arm, "MICROSOFT.COGNITIVESERVICES/ACCOUNTS")) == 1
+
+
+async def test_a_search_that_is_throttled_waits_and_goes_on() -> None:
+    throttled = Fault(status=429, code="RateLimiting", path_contains=GRAPH, skip=1)
+    bodies = [resource(f"{SEARCH}{number}") for number in range(4)]
+    async with arm_world(bodies, faults=Faults([throttled]), graph_page_size=2) as world, arm_of(world) as arm:
+        assert [row["name"] for row in await found(arm)] == [f"find{number}" for number in range(4)]
+        assert [line.status for line in world.service.requests] == [200, 429, 200]
+
+
+async def test_a_search_that_is_throttled_for_too_long_is_tried_again_later() -> None:
+    throttled = Fault(status=429, code="RateLimiting", headers={"Retry-After": "3600"}, times=None)
+    async with arm_world([account()], faults=Faults([throttled])) as world, arm_of(world) as arm:
+        with pytest.raises(TryAgain) as told:
+            await found(arm)
+        assert told.value.after == timedelta(hours=1)
+        assert len(world.service.requests) == 1
+
+
+async def test_a_search_that_is_refused_is_not_repeated() -> None:
+    fault = Fault(status=403, code="AuthorizationFailed", times=None)
+    async with arm_world([account()], faults=Faults([fault])) as world, arm_of(world) as arm:
+        with pytest.raises(Refused) as refused:
+            await found(arm)
+        assert refused.value.cause.code == "arm.authorization-failed"
+        assert len(world.service.requests) == 1
+
+
+async def test_what_was_found_until_a_search_broke_off_stands() -> None:
+    fault = Fault(status=403, code="AuthorizationFailed", skip=1, times=None)
+    bodies = [resource(f"{SEARCH}{number}") for number in range(4)]
+    names: list[object] = []
+    async with arm_world(bodies, faults=Faults([fault]), graph_page_size=3) as world, arm_of(world) as arm:
+        with pytest.raises(Refused):
+            async for row in arm.search(KINDS):
+                names.append(row["name"])  # noqa: PERF401 - it breaks off
+    assert names == ["find0", "find1", "find2"]
+
+
+async def test_rows_that_are_no_resources_are_objects_all_the_same() -> None:
+    junk: list[Any] = [None, "text", 7, True, [], [{"id": 1}], {}, {"id": None}, {"id": ACCOUNT, "type": 5}]
+    pages = [Answer(200, {"data": junk[:4], "$skipToken": "next"}), Answer(200, {"data": junk[4:]})]
+    async with scripted(*pages) as server, arm_client(server.url, server.ca_file) as arm:
+        rows = await found(arm)
+        assert [row for row in rows if row] == [{"id": None}, {"id": ACCOUNT, "type": 5}]
+        assert len(rows) == len(junk)
+        assert server.asked == [f"POST {GRAPH}"] * 2
+
+
+@pytest.mark.parametrize(
+    "page", [{}, {"data": None}, {"data": {"rows": []}}, {"data": "x"}, {"data": [], "$skipToken": 7}, {"$skipToken": ""}]
+)
+async def test_a_page_without_rows_is_the_last_one(page: object) -> None:
+    async with scripted(Answer(200, page)) as server, arm_client(server.url, server.ca_file) as arm:
+        assert await found(arm) == []
+        assert len(server.asked) == 1
+
+
+async def test_a_search_without_an_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.azure.arm._MOST_PAGES", 3)
+    page = Answer(200, {"data": [{"id": ACCOUNT}], "$skipToken": "again"})
+    async with scripted(page) as server, arm_client(server.url, server.ca_file) as arm:
+        with pytest.raises(Refused) as refused:
+            await found(arm)
+        assert refused.value.cause.code == "arm.too-many-pages"
+        assert len(server.asked) == 3

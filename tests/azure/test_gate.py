@@ -156,6 +156,91 @@ def test_why_is_said() -> None:
     assert GATE.refusal("PUT", HERE, fix()) == "a PUT that is not the fix it carries"
 
 
+# From here on: the one POST that only reads.
+
+GRAPH = "/providers/Microsoft.ResourceGraph/resources"
+
+
+@pytest.mark.parametrize("permit", PERMITS)
+@pytest.mark.parametrize("query", ["", "?api-version=2021-03-01", "?api-version=2021-03-01&x=/../other"])
+def test_a_search_only_reads_and_so_needs_no_fix_in_any_mode(query: str, permit: Fix | None) -> None:
+    assert GATE.refusal("POST", f"{ARM}{GRAPH}{query}", permit) is None
+
+
+@pytest.mark.parametrize("method", METHODS[2:])
+def test_nothing_else_is_let_through_where_a_search_goes(method: str) -> None:
+    assert (GATE.refusal(method, f"{ARM}{GRAPH}", None) is None) is (method == "POST")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "",
+        "/",
+        f"{GRAPH}/",
+        f"{GRAPH}2",
+        f"{GRAPH}/operations",
+        f"{GRAPH}History",
+        f"{GRAPH};x",
+        f"{GRAPH}%20",
+        f"{GRAPH}%2F",
+        f"{GRAPH}/../resources",
+        f"{GRAPH}/..{TARGET.path}/listKeys",
+        f"{GRAPH}/%2e%2e/%2e%2e/%2e%2e{TARGET.path}/listKeys",
+        f"/{GRAPH}",
+        f"/.{GRAPH}",
+        GRAPH.replace("/resources", "%2Fresources"),
+        GRAPH.replace("/resources", "//resources"),
+        GRAPH.replace("/resources", "\\resources"),
+        GRAPH.replace("ResourceGraph", "Resource%47raph"),
+        GRAPH.replace("ResourceGraph", "Resources"),
+        f"/subscriptions/{TARGET.subscription}{GRAPH}",
+        f"{TARGET.path}{GRAPH}",
+        f"{TARGET.path}/listKeys?x={GRAPH}",
+        f"{TARGET.path}/listKeys#{GRAPH}",
+        f"{TARGET.path}/regenerateKey",
+        "/providers/Microsoft.Management/managementGroups/root",
+    ],
+)
+def test_no_other_post_is_a_search(path: str) -> None:
+    assert GATE.refusal("POST", f"{ARM}{path}", None) is not None
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "https://evil.example",
+        f"{ARM}.evil.example",
+        f"{ARM}@evil.example",
+        f"{ARM}:8443",
+        f"https://user@{ARM.removeprefix('https://')}",
+        f"https://evil.example/{ARM}",
+        "https://other.table.core.windows.net",
+        "",
+    ],
+)
+def test_a_search_goes_to_azure_and_nowhere_else(host: str) -> None:
+    assert GATE.refusal("POST", f"{host}{GRAPH}", None) is not None
+
+
+def test_a_search_goes_to_the_resource_manager_of_its_own_cloud() -> None:
+    government = Gate(frozenset(), "management.usgovcloudapi.net")
+    assert government.refusal("POST", f"https://management.usgovcloudapi.net{GRAPH}", None) is None
+    assert government.refusal("POST", f"{ARM}{GRAPH}", None) is not None
+
+
+@settings(max_examples=40)
+@given(st.text("rR/.%2F\\;?#@: \u2100", max_size=8))
+def test_whatever_stands_behind_a_search_is_another_request(rest: str) -> None:
+    url = f"{ARM}{GRAPH}{rest}"
+    try:
+        called = URL(url)
+        told = GATE.refusal("POST", url, None)
+    except ValueError:
+        return  # no address at all, as above
+    assert told is not None or (called.path == GRAPH and called.host == "management.azure.com")
+
+
 # From here on: acts. Each is the one request that it permits, spelt out by hand.
 
 GROUP = f"/subscriptions/{TARGET.subscription}/resourceGroups/rg-ai/providers"

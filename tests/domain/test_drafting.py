@@ -18,10 +18,12 @@ from shared.domain.drafting import (
     interrupted,
     of_act,
     of_decision,
+    of_fix,
     of_incident,
     of_proposal,
     of_signal,
     of_unreadable,
+    once_approved,
     performed,
     refused,
     shows_fix,
@@ -29,12 +31,17 @@ from shared.domain.drafting import (
 from shared.domain.evidence import snapshot
 from shared.domain.failure import Cause
 from shared.domain.incident import Incident
+from shared.domain.ledger import Entry
+from shared.domain.mode import Mode
+from shared.domain.orders import Approval
 from shared.domain.proposal import Proposal, propose
 from shared.domain.record import GENESIS, LONGEST_SEALED, Outcome, Record, record_from_json, seal
 from shared.domain.resource import Resource
 from shared.domain.resource_types import COGNITIVE_ACCOUNTS, STORAGE
-from shared.domain.signal import Unreadable, parse_message
-from tests.domain.making import NOW, SUBSCRIPTION, TARGET, decision, record, resource, signal
+from shared.domain.signal import Signal, Unreadable, parse_message, put_back
+from shared.domain.undo import UNDO
+from tests.domain.events import EVENT, read
+from tests.domain.making import NOW, SUBSCRIPTION, TARGET, decision, finding, record, resource, signal
 from tests.domain.test_incident import CATALOGUE, incident, leak, settings_of
 from tests.remediations import bodies
 
@@ -109,6 +116,8 @@ def test_of_what_tells_no_subscription() -> None:
         (Verdict.REFUSED, Outcome.REFUSED),
         (Verdict.NEEDS_APPROVAL, Outcome.AWAITING_APPROVAL),
         (Verdict.CONTESTED, Outcome.CONTESTED),
+        (Verdict.HELD, Outcome.HELD),
+        (Verdict.OVER_BUDGET, Outcome.OVER_BUDGET),
         (Verdict.FIX, Outcome.FIX_UNVERIFIED),
     ],
 )
@@ -441,3 +450,138 @@ def test_an_incident_s_record_is_the_same_for_every_delivery() -> None:
     assert of_incident(first, evidence).record_id == of_incident(later, evidence | {"x": 1}).record_id
     other = scene(told, resource=bodies.resource(STORAGE, bodies.storage()))
     assert of_incident(first, evidence).record_id != of_incident(other, evidence).record_id
+
+
+# From here on: what operators ordered.
+
+WORD = Approval("AIR-900/storage", "0123456789abcdef", NOW, "oid", "f" * 32)
+BACK: list[Json] = [{"path": "properties.isSftpEnabled", "actual": False, "desired": True}]
+UNDOING = record(reason_code=UNDO, reason="the fix is taken back", changes=BACK)
+
+
+@pytest.mark.parametrize(
+    "body, failure, outcome, code",
+    [
+        (OPEN, None, Outcome.UNDONE, "undone"),
+        (FIXED, None, Outcome.FIX_UNVERIFIED, "fix.unverified"),
+        ({}, None, Outcome.FIX_UNVERIFIED, "fix.unverified"),
+        (None, None, Outcome.FIX_UNVERIFIED, "fix.unverified"),
+        (OPEN, "Conflict", Outcome.FAILED, "arm.operation-failed"),
+    ],
+)
+def test_a_fix_that_was_taken_back_is_undone(
+    body: JsonObject | None, failure: str | None, outcome: Outcome, code: str
+) -> None:
+    told = applied(UNDOING, body, ("request-1",), failure)
+    assert (told.outcome, told.reason_code) == (outcome, code)
+
+
+@pytest.mark.parametrize(
+    "body, outcome, code",
+    [
+        (OPEN, Outcome.UNDONE, "undone"),
+        (FIXED, Outcome.FIX_UNVERIFIED, "fix.interrupted"),
+        ({}, Outcome.FIX_UNVERIFIED, "fix.unknown"),
+        (None, Outcome.FIX_UNVERIFIED, "fix.unknown"),
+    ],
+)
+def test_a_worker_that_died_while_taking_back_is_told_by_the_resource(
+    body: JsonObject | None, outcome: Outcome, code: str
+) -> None:
+    told = interrupted(UNDOING, body)
+    assert (told.outcome, told.reason_code) == (outcome, code)
+    assert told.evidence == {"interrupted": True}
+
+
+def test_only_the_draft_of_an_undo_ends_as_undone() -> None:
+    for draft in (record(changes=BACK), record(changes=BACK, reason_code="fix"), record(changes=BACK, reason="undo")):
+        assert applied(draft, OPEN, (), None).outcome is Outcome.FIXED
+        assert interrupted(draft, OPEN).outcome is Outcome.FIXED
+
+
+def test_the_draft_of_an_undo_comes_back_from_the_ledger_as_one() -> None:
+    undo = replace(decision(), code=UNDO)
+    draft = record_from_json(of_fix(signal(), STAMP, resource({}), undo, NOW).as_json())
+    assert draft.reason_code == UNDO
+    assert applied(draft, FIXED, (), None).outcome is Outcome.UNDONE
+
+
+def test_an_undo_counts_for_no_fight() -> None:
+    entry, _ = Entry(TARGET.key).append([applied(UNDOING, OPEN, (), None)])
+    assert entry.history == ()
+
+
+def is_the_same_look(message: str, heard: Signal) -> bool:
+    """Whether the message is read as the same signal, as if it came for the first time."""
+    later = NOW + timedelta(hours=20)
+    found = parse_message(message, later)
+    assert isinstance(found, Signal)
+    assert (found.attempt, found.due, found.recalled, found.ticket) == (1, True, False, "")
+    kept = ("kind", "id", "cause", "target", "operation", "actor", "alert", "exposure", "received")
+    return [getattr(found, name) for name in kept] == [getattr(heard, name) for name in kept]
+
+
+@pytest.mark.parametrize("verdict", Verdict)
+def test_only_what_waits_for_a_person_keeps_what_brings_it_back(verdict: Verdict) -> None:
+    heard = replace(read(EVENT), attempt=7, recalled=True)
+    told = of_decision(heard, STAMP, resource({}), decision(verdict), NOW)
+    assert bool(told.message) is (verdict is Verdict.NEEDS_APPROVAL)
+    assert not told.message or is_the_same_look(told.message, heard)
+    for later in (finished(told, NOW), record_from_json(told.as_json())):
+        assert later.message == told.message
+
+
+@pytest.mark.parametrize("verdict", Verdict)
+def test_only_a_response_that_waits_for_a_person_keeps_what_brings_it_back(verdict: Verdict) -> None:
+    place = replace(scene(), signal=replace(read(EVENT), attempt=7))
+    told = of_proposal(place, replace(proposals(place)["rotate-exposed-keys"], verdict=verdict))
+    assert bool(told.message) is (verdict is Verdict.NEEDS_APPROVAL)
+    assert not told.message or is_the_same_look(told.message, place.signal)
+
+
+def test_no_message_is_a_column_or_makes_another_record() -> None:
+    told = of_decision(signal(), STAMP, resource({}), decision(Verdict.NEEDS_APPROVAL), NOW)
+    row = seal(told, TARGET.key, GENESIS)
+    assert told.message
+    assert row.message == told.message
+    assert told.message not in str(row.columns)
+    assert seal(replace(told, message=""), TARGET.key, GENESIS).columns == row.columns
+
+
+def test_a_look_that_was_put_back_often_is_a_first_one_once_approved() -> None:
+    heard = replace(read(EVENT), attempt=9_999, recalled=True)
+    assert is_the_same_look(once_approved(heard, NOW), heard)
+    again = parse_message(put_back(heard, "ticket"), NOW)
+    assert isinstance(again, Signal)
+    assert is_the_same_look(once_approved(again, NOW), heard)
+
+
+def test_whose_word_let_a_fix_through_is_told() -> None:
+    users = frozenset({parse_arm_id(str(bodies.workspace()["id"]))})
+    live = resource({}, attached_to=users)
+    told = of_fix(signal(), STAMP, live, replace(decision(), approval=WORD), NOW)
+    assert told.evidence == {
+        "attachedTo": [bodies.workspace()["id"]],
+        "approvedBy": "oid",
+        "approvalOf": "f" * 32,
+    }
+    assert applied(told, FIXED, (), None).evidence == told.evidence
+    assert interrupted(told, FIXED).evidence == {**(told.evidence or {}), "interrupted": True}
+    assert of_fix(signal(), STAMP, resource({}), decision(), NOW).evidence is None
+
+
+def test_whose_word_let_a_response_through_is_told_with_each_act() -> None:
+    place = scene()
+    proposal = replace(proposals(place)["rotate-exposed-keys"], approval=WORD)
+    told = of_proposal(place, proposal)
+    wanted = {"incident": leak().name, "approvedBy": "oid", "approvalOf": "f" * 32}
+    assert told.evidence == wanted
+    assert told.changes == [change.as_json() for change in proposal.changes]
+    for act in proposal.plan.acts:
+        assert performed(of_act(told, act), Outcome.FIXED, "x", "y", a=1).evidence == {**wanted, "a": 1}
+
+
+def test_an_approved_fix_is_another_record_than_the_one_that_waited() -> None:
+    waiting = of_decision(signal(), STAMP, resource({}), decision(Verdict.NEEDS_APPROVAL), NOW)
+    fix = of_fix(signal(), STAMP, resource({}), decision(Verdict.FIX, Mode.ENFORCE, finding()), NOW)
+    assert waiting.record_id != applied(fix, FIXED, (), None).record_id

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from shared.domain.contest import Attempt
 from shared.domain.ledger import LONGEST_UNREST, Entry, Intention, Version, next_look
+from shared.domain.orders import Approval, Hold, Undo, approval_of, hold_on
 from shared.domain.record import GENESIS, Outcome
 from tests.domain.making import NOW, TARGET, moments, record
 
@@ -182,3 +183,116 @@ def test_the_next_look_misses_nothing_and_is_shared(time: datetime, grace: timed
     look = next_look(time, grace)
     assert time + grace <= look < time + grace + max(grace / 2, timedelta(milliseconds=1))
     assert next_look(look - grace, grace) == look
+
+
+# From here on: what operators said.
+
+RULE, OTHER = "AIR-900/storage", "AIR-901/storage"
+WEEK = timedelta(days=7)
+HOLD = Hold(RULE, NOW + WEEK, "oid")
+APPROVAL = Approval(RULE, "0123456789abcdef", NOW + SECOND, "oid", "f" * 32)
+
+rules = st.sampled_from([RULE, OTHER, "AIR-902/search"])
+holds = st.builds(Hold, rules, moments, st.sampled_from(["a", "b"]))
+approvals = st.builds(
+    Approval, rules, st.sampled_from(["0" * 16, "1" * 16]), moments, st.sampled_from(["a", "b"]), st.just("f" * 32)
+)
+
+
+def test_a_hold_stands_in_place_of_the_one_before() -> None:
+    other = replace(HOLD, rule=OTHER)
+    shorter = replace(HOLD, until=NOW + SECOND)
+    assert ENTRY.held(HOLD).holds == (HOLD,)
+    # An operator may well make it shorter.
+    assert ENTRY.held(HOLD).held(other).held(shorter).holds == (other, shorter)
+
+
+@given(st.lists(holds, max_size=5), holds, moments)
+def test_whoever_held_a_rule_last_is_who_counts(before: list[Hold], hold: Hold, now: datetime) -> None:
+    entry = replace(ENTRY, holds=tuple(before)).held(hold)
+    assert hold_on(hold.rule, entry.holds, now) == (hold if hold.until > now else None)
+    for rule in {RULE, OTHER} - {hold.rule}:
+        assert hold_on(rule, entry.holds, now) == hold_on(rule, before, now)
+
+
+def test_a_release_ends_hold_and_fight_of_its_rule_alone() -> None:
+    own, others = Attempt(RULE, NOW), Attempt(OTHER, NOW)
+    undo = Undo(RULE, (), "f" * 32, "oid", "request-1")
+    entry = replace(
+        ENTRY,
+        holds=(HOLD, replace(HOLD, rule=OTHER)),
+        history=(own, others, own),
+        approvals=(APPROVAL,),
+        undos=(undo,),
+        head="a" * 64,
+    )
+    released = entry.released(RULE)
+    assert released == replace(entry, holds=(replace(HOLD, rule=OTHER),), history=(others,))
+    assert released.released(RULE) == released
+
+
+def test_an_approval_stands_beside_others_and_in_place_of_its_like() -> None:
+    other_values, other_rule = replace(APPROVAL, wanted="f" * 16), replace(APPROVAL, rule=OTHER)
+    again = replace(APPROVAL, until=NOW + WEEK, by="second", record_id="e" * 32)
+    entry = ENTRY.approved(APPROVAL, NOW).approved(other_values, NOW).approved(other_rule, NOW)
+    assert entry.approvals == (APPROVAL, other_values, other_rule)
+    assert entry.approved(again, NOW).approvals == (other_values, other_rule, again)
+
+
+@pytest.mark.parametrize("until, stays", [(NOW - SECOND, False), (NOW, False), (NOW + SECOND, True)])
+def test_approvals_that_are_over_go_with_the_next_one(until: datetime, stays: bool) -> None:  # noqa: FBT001 - a column
+    old = replace(APPROVAL, rule=OTHER, until=until)
+    assert (old in replace(ENTRY, approvals=(old,)).approved(APPROVAL, NOW).approvals) is stays
+
+
+def test_an_approval_lets_its_fix_through_once() -> None:
+    other = replace(APPROVAL, wanted="f" * 16)
+    entry = replace(ENTRY, approvals=(APPROVAL, other), holds=(HOLD,))
+    assert entry.spent([APPROVAL], NOW) == replace(entry, approvals=(other,))
+    assert entry.spent([], NOW) == entry
+    assert entry.spent(iter([APPROVAL, other]), NOW) == replace(entry, approvals=())
+
+
+def test_a_word_that_was_given_anew_is_not_spent_with_the_old_one() -> None:
+    again = replace(APPROVAL, until=NOW + WEEK, record_id="e" * 32)
+    assert ENTRY.approved(again, NOW).spent([APPROVAL], NOW).approvals == (again,)
+
+
+@given(st.lists(approvals, max_size=4), st.lists(holds, max_size=4), moments)
+def test_what_is_over_is_dropped_and_nothing_else(before: list[Approval], held: list[Hold], now: datetime) -> None:
+    entry = replace(ENTRY, approvals=tuple(before), holds=tuple(held)).spent((), now)
+    assert entry.approvals == tuple(each for each in before if each.until > now)
+    assert entry.holds == tuple(each for each in held if each.until > now)
+    for rule in (RULE, OTHER):
+        assert hold_on(rule, entry.holds, now) == hold_on(rule, held, now)
+        assert approval_of(rule, (), entry.approvals, now) == approval_of(rule, (), before, now)
+
+
+def test_a_record_that_was_written_is_known() -> None:
+    entry, _ = ENTRY.append([record()])
+    assert entry.knows(record())
+    assert entry.knows(record(reason="told in other words", attempt=7))
+    assert not entry.knows(record(outcome=Outcome.FIXED))
+    assert not entry.knows(record(cause="event-2"))
+    assert not ENTRY.knows(record())
+
+
+@given(st.lists(st.integers(0, 400), max_size=260))
+def test_what_is_known_is_not_written_again(causes: list[int]) -> None:
+    entry = ENTRY
+    for cause in causes[:20]:
+        known = entry.knows(record(cause=str(cause)))
+        entry, rows = entry.append([record(cause=str(cause))])
+        assert bool(rows) is not known
+        assert entry.knows(record(cause=str(cause)))
+
+
+def test_no_order_touches_the_chain_the_lease_or_the_watermark() -> None:
+    entry = replace(ENTRY, head="a" * 64, watermark=NOW, remembered=("x",)).intend(INTENTION, "me", NOW + SECOND)
+    for after in (
+        entry.held(HOLD),
+        entry.released(RULE),
+        entry.approved(APPROVAL, NOW),
+        entry.spent([APPROVAL], NOW),
+    ):
+        assert replace(after, holds=(), approvals=(), history=()) == entry

@@ -2,21 +2,27 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.act import Command, RegenerateKey
+from shared.domain.body import JsonObject
 from shared.domain.catalogue import Catalogue
+from shared.domain.change import Change
 from shared.domain.decision import Verdict
 from shared.domain.guards import Guard
 from shared.domain.incident import Incident
 from shared.domain.mode import Mode
-from shared.domain.proposal import Proposal, propose, wanted
+from shared.domain.orders import Approval
+from shared.domain.orders import wanted as fingerprint
+from shared.domain.proposal import Proposal, Word, propose, wanted
 from shared.domain.resource import Resource
 from shared.domain.resource_types import COGNITIVE_ACCOUNTS, ML_WORKSPACES, RAI_POLICIES, SEARCH, STORAGE
 from shared.domain.settings import Settings
+from tests.domain.making import NOW
 from tests.domain.test_incident import CATALOGUE, incident, leak, settings_of, tagged
 from tests.engine.alerts import TOR
 from tests.hostile import mutated
@@ -272,3 +278,118 @@ def test_acts_are_performed_only_in_mode_enforce_and_with_approval(
             assert mode is Mode.ENFORCE
             assert proposal.plan.acts
             assert name in respond or (name in auto and resource.tags.get("airlock-containment") == "auto")
+
+
+# From here on: a person's word.
+
+SECOND = timedelta(seconds=1)
+KEYS = (Change("keys.Key2", None, "regenerated"), Change("keys.Key1", None, "regenerated"))
+WORD = Approval("AIR-101/cognitive-accounts", fingerprint(KEYS), NOW + SECOND, "oid", "f" * 32)
+WAITS = with_row([], [ROTATE])
+
+
+def with_word(
+    *approvals: Approval,
+    resource: Resource = KEYED,
+    told: Incident = WAITS,
+    settings: Settings | None = None,
+    deployments: Sequence[JsonObject] = (),
+) -> dict[str, Proposal]:
+    """The proposals by the names of their responses, where people approved that much."""
+    children = {"deployments": deployments}
+    found = propose(resource, told, children, CATALOGUE, settings or settings_of(), Word(approvals, NOW))
+    return {each.response.name: each for each in found}
+
+
+def deployment(name: str = "gpt") -> JsonObject:
+    """A deployment of the account, as ARM lists it."""
+    place = f"{KEYED.id.path}/deployments/{name}"
+    return {"id": place, "name": name, "sku": {"name": "GlobalStandard", "capacity": 100}, "properties": {}}
+
+
+def test_the_rule_of_the_word_is_the_rotation_s() -> None:
+    rotate = next(each for each in CATALOGUE.responses if each.name == ROTATE)
+    assert rotate.rule_id(COGNITIVE_ACCOUNTS) == WORD.rule
+
+
+def test_a_person_s_word_lets_a_response_through() -> None:
+    before, after = with_word()[ROTATE], with_word(WORD)[ROTATE]
+    assert (before.verdict, before.approval) == (Verdict.NEEDS_APPROVAL, None)
+    assert (after.verdict, after.code, after.approval) == (Verdict.FIX, "respond", WORD)
+    assert after.reason == "regenerate Key2, then Key1"
+    assert after.plan == before.plan
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        replace(WORD, until=NOW),
+        replace(WORD, until=NOW - SECOND),
+        replace(WORD, rule="AIR-101/storage"),
+        replace(WORD, wanted=fingerprint(KEYS[:1])),
+        replace(WORD, wanted=fingerprint(())),
+    ],
+    ids=["just over", "over", "another type's", "one key of two", "nothing"],
+)
+def test_no_other_word_does(word: Approval) -> None:
+    assert with_word(word)[ROTATE].verdict is Verdict.NEEDS_APPROVAL
+
+
+def test_what_needs_no_word_uses_none() -> None:
+    found = with_word(WORD, told=with_row([ROTATE]))[ROTATE]
+    assert (found.verdict, found.approval) == (Verdict.FIX, None)
+
+
+@pytest.mark.parametrize(
+    "settings, verdict",
+    [
+        (settings_of(mode=Mode.AUDIT), Verdict.AUDIT),
+        (settings_of({"AIRLOCK_TYPO": "1"}), Verdict.AUDIT),
+        (settings_of({"AIRLOCK_OWN_RESOURCES": KEYED.id.name}), Verdict.REFUSED),
+    ],
+)
+def test_a_word_outranks_neither_mode_nor_guard(settings: Settings, verdict: Verdict) -> None:
+    found = with_word(WORD, settings=settings)[ROTATE]
+    assert (found.verdict, found.approval) == (verdict, None)
+
+
+def test_a_word_makes_nothing_of_a_plan_without_acts() -> None:
+    assert with_word(WORD, resource=KEYLESS)[ROTATE].verdict is Verdict.ADVISE
+
+
+def test_what_has_become_another_plan_needs_another_word() -> None:
+    """Another deployment has come since."""
+    told = with_row([], [CAP])
+    seen = with_word(told=told, deployments=[deployment()])[CAP]
+    word = Approval(seen.response.rule_id(COGNITIVE_ACCOUNTS), fingerprint(seen.changes), NOW + SECOND, "oid", "f" * 32)
+    assert with_word(word, told=told, deployments=[deployment()])[CAP].verdict is Verdict.FIX
+    more = [deployment(), deployment("o3")]
+    assert with_word(word, told=told, deployments=more)[CAP].verdict is Verdict.NEEDS_APPROVAL
+
+
+def test_a_proposal_changes_what_all_of_its_acts_change() -> None:
+    assert with_word()[ROTATE].changes == KEYS
+    assert with_word(resource=KEYLESS)[ROTATE].changes == ()
+    two = [deployment(), deployment("o3")]
+    capped = with_word(told=with_row([], [CAP]), deployments=two)[CAP]
+    assert len(capped.plan.acts) == 2
+    assert capped.changes == tuple(
+        change for act in capped.plan.acts if isinstance(act, Command) for change in act.changes
+    )
+    assert fingerprint(capped.changes) != fingerprint(capped.changes[:1])
+
+
+@given(
+    st.lists(st.sampled_from([WORD, replace(WORD, until=NOW), replace(WORD, rule="AIR-102/storage")]), max_size=3),
+    st.lists(st.sampled_from([ROTATE, TAG, CAP, PAUSE]), unique=True),
+    st.sampled_from(Mode),
+)
+def test_a_word_changes_nothing_but_what_waits_for_it(words: list[Approval], on_approval: list[str], mode: Mode) -> None:
+    told, settings = with_row([TAG], on_approval), settings_of(mode=mode)
+    before = with_word(told=told, settings=settings)
+    after = with_word(*words, told=told, settings=settings)
+    assert before.keys() == after.keys()
+    for name, proposal in after.items():
+        if proposal != before[name]:
+            assert before[name].verdict is Verdict.NEEDS_APPROVAL
+            assert (proposal.verdict, proposal.approval, name) == (Verdict.FIX, WORD, ROTATE)

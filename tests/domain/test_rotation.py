@@ -73,6 +73,43 @@ def test_whose_turn_it_is(rotations: tuple[Rotation, ...], key: Secret | None, t
     assert all(step.claim.slot == "Key2" for step in found)
 
 
+@pytest.mark.parametrize(
+    "rotations, key, turn",
+    [
+        ((), OLD, "regenerate a"),
+        ((), None, None),
+        # Another cause's regeneration is what a person approved a second one of.
+        ((claim("b", ended=True),), NEW, "regenerate a"),
+        ((claim("b", begun=NOW - HOUR), claim("c")), NEW, "regenerate a"),
+        # What this cause itself did stands, whatever a person approved.
+        ((claim(ended=True),), NEW, None),
+        ((claim(),), OLD, "regenerate a"),
+        ((claim(),), NEW, "done a"),
+        ((claim("b"), claim(ended=True)), NEW, None),
+        # The approval is for this key alone.
+        ((claim("b", "Key1"),), OLD, "regenerate a"),
+    ],
+)
+def test_a_person_s_word_lets_a_key_be_regenerated_that_another_cause_regenerated_lately(
+    rotations: tuple[Rotation, ...], key: Secret | None, turn: str | None
+) -> None:
+    keys = {} if key is None else {"Key2": key}
+    found = steps(rotations, keys, ("Key2",), "a", NOW, approved={"Key2"})
+    assert [f"{step.turn.value} {step.claim.cause}" for step in found] == ([turn] if turn else [])
+    assert steps(rotations, keys, ("Key2",), "a", NOW, approved={"Key1"}) == steps(
+        rotations, keys, ("Key2",), "a", NOW
+    )
+
+
+def test_one_key_may_be_approved_while_the_other_waits() -> None:
+    rotations = (claim("b", "Key2", ended=True), claim("b", "Key1", ended=True))
+    keys = {"Key1": NEW, "Key2": NEW}
+    assert told(steps(rotations, keys, SLOTS, "a", NOW, approved=["Key1"])) == [
+        ("lately", "Key2", "b"),
+        ("regenerate", "Key1", "a"),
+    ]
+
+
 def test_a_new_claim_says_which_key_is_to_die_and_since_when() -> None:
     (step,) = steps((), {"Key2": OLD}, ("Key2",), "a", NOW)
     assert step.claim == Rotation("a", "Key2", OLD.fingerprint, NOW, ended=False)
@@ -323,3 +360,15 @@ def test_a_month_of_daily_leaks_is_remembered_whole() -> None:
     assert len(account.regenerated) == 80
     for number in range(12, 40):
         assert told(steps(account.rotations, account.keys, SLOTS, f"cause {number}", account.now)) == [], number
+
+
+@given(deliveries, st.sets(st.sampled_from(SLOTS)))
+def test_a_word_changes_nothing_but_that_approved_keys_need_not_wait(sequence: Deliveries, approved: set[str]) -> None:
+    account = played(sequence)
+    for cause in "abcd":
+        plain = steps(account.rotations, account.keys, SLOTS, cause, account.now)
+        with_word = steps(account.rotations, account.keys, SLOTS, cause, account.now, approved=approved)
+        assert [step.claim.slot for step in with_word] == [step.claim.slot for step in plain]
+        for before, after in zip(plain, with_word, strict=True):
+            is_let = before.turn is Turn.LATELY and before.claim.slot in approved
+            assert (after.turn, after.claim.cause) == (Turn.REGENERATE, cause) if is_let else after == before

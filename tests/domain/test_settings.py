@@ -55,6 +55,8 @@ SAMPLES: Mapping[str, tuple[str, object]] = {
     ),
     "logs_rule": ("dcr-1", "dcr-1"),
     "logs_stream": ("Custom-Other_CL", "Custom-Other_CL"),
+    "app": ("https://airlock-contoso.azurewebsites.net", "https://airlock-contoso.azurewebsites.net"),
+    "logs_query_endpoint": ("https://api.loganalytics.us", "https://api.loganalytics.us"),
     "alerts_topic": (
         "https://alerts.westeurope-1.eventgrid.azure.net/api/events",
         "https://alerts.westeurope-1.eventgrid.azure.net/api/events",
@@ -316,7 +318,7 @@ def test_values_that_are_not_understood(option: str, texts_: list[str]) -> None:
         assert len(settings.problems[0]) < 200
 
 
-@pytest.mark.parametrize("option", ["key_vault_uri", "alerts_topic", "notify_topic"])
+@pytest.mark.parametrize("option", ["key_vault_uri", "alerts_topic", "notify_topic", "app", "logs_query_endpoint"])
 def test_an_empty_topic_or_vault_is_none(option: str) -> None:
     """A template sets what it has no value for to nothing."""
     assert read_settings({named(option): " "}, CATALOG) == Settings()

@@ -12,7 +12,17 @@ from shared.domain.arm_id import ArmId, parse_arm_id
 from shared.domain.body import Json, JsonObject, as_object
 from shared.domain.exposure import SECRET_EXPOSED
 from shared.domain.secret import digest
-from shared.domain.signal import Signal, SignalKind, Unreadable, about, fit, parse_message, put_back
+from shared.domain.signal import (
+    Signal,
+    SignalKind,
+    Unreadable,
+    about,
+    fit,
+    of_ours,
+    parse_message,
+    put_back,
+    refit,
+)
 from tests.domain.events import (
     CLOUD_EVENT,
     EVENT,
@@ -342,3 +352,158 @@ def test_what_could_be_read_can_be_put_back() -> None:
         found = parse_message(deep, NOW)
         if isinstance(found, Signal):
             assert put_back(found)
+
+
+# From here on: what Airlock itself raises, and what was kept of a message.
+
+OUR_KINDS = (SignalKind.SWEEP_HIT, SignalKind.OPERATOR_REQUEST)
+MINUTE = timedelta(minutes=1)
+
+
+def ours(message: str, now: datetime = NOW) -> Signal:
+    """The signal that one of our own messages is read as."""
+    found = parse_message(message, now)
+    assert isinstance(found, Signal), found
+    return found
+
+
+@pytest.mark.parametrize("kind", OUR_KINDS)
+def test_a_look_that_we_ask_for_is_due_at_once(kind: SignalKind) -> None:
+    found = ours(of_ours(kind, TARGET, "sweep 2026-11-23", NOW), NOW + MINUTE)
+    assert (found.kind, found.target, found.id) == (kind, TARGET, "sweep 2026-11-23")
+    assert (found.time, found.due, found.attempt) == (NOW, True, 1)
+    assert (found.actor, found.operation, found.ticket, found.failed) == ("", "", "", False)
+    assert (found.alert, found.exposure, found.place) == (None, None, None)
+
+
+@given(st.sampled_from(OUR_KINDS), arm_ids, st.text(max_size=300), moments, st.integers(1, 5), st.booleans())
+def test_what_we_ask_for_stays_the_same_however_often_it_is_put_back(
+    kind: SignalKind,
+    target: ArmId,
+    cause: str,
+    now: datetime,
+    times: int,
+    recalled: bool,  # noqa: FBT001 - drawn
+) -> None:
+    first = ours(of_ours(kind, target, cause, now), now)
+    again = replace(first, recalled=recalled)
+    for number in range(1, times + 1):
+        again = ours(put_back(again, f"ticket-{number}"), now + number * MINUTE)
+        assert again == replace(first, attempt=1 + number, ticket=f"ticket-{number}", recalled=recalled)
+
+
+@given(arm_ids, moments, st.timedeltas(timedelta(), timedelta(days=3)))
+def test_what_we_ask_for_may_come_back_later(target: ArmId, now: datetime, later: timedelta) -> None:
+    first = ours(of_ours(SignalKind.SWEEP_HIT, target, "sweep", now), now)
+    again = ours(put_back(first, due=now + later), now + later)
+    assert again == replace(first, time=now + later, attempt=2)
+
+
+def test_two_resources_or_two_days_are_two_causes_and_two_looks_of_one_are_one() -> None:
+    def cause(target: ArmId, told: str, kind: SignalKind = SignalKind.SWEEP_HIT, now: datetime = NOW) -> str:
+        return ours(of_ours(kind, target, told, now)).cause
+
+    other = parse_arm_id(f"{TARGET.path}2")
+    assert cause(TARGET, "sweep 1") == cause(TARGET, "sweep 1", now=NOW - MINUTE)
+    assert cause(TARGET, "sweep 1") == cause(parse_arm_id(TARGET.path.upper()), "sweep 1")
+    assert len({cause(TARGET, "sweep 1"), cause(TARGET, "sweep 2"), cause(other, "sweep 1")}) == 3
+
+
+def test_whom_our_own_signal_leads_to_is_looked_at_for_the_same_reason() -> None:
+    other = parse_arm_id(str(account()["id"]))
+    first = ours(of_ours(SignalKind.SWEEP_HIT, TARGET, "sweep 1", NOW))
+    found = ours(about(first, other, NOW))
+    assert (found.kind, found.id, found.target, found.attempt) == (SignalKind.SWEEP_HIT, "sweep 1", other, 1)
+    assert found.cause != first.cause
+
+
+@pytest.mark.parametrize("kind", [kind for kind in SignalKind if kind not in OUR_KINDS])
+def test_what_events_tell_of_we_do_not_tell_ourselves(kind: SignalKind) -> None:
+    with pytest.raises(ValueError, match="come from events"):
+        of_ours(kind, TARGET, "cause", NOW)
+
+
+def forged(**members: Json) -> str:
+    """A message that says it is one of ours."""
+    told: JsonObject = {"kind": "SweepHit", "cause": "sweep 1", "about": TARGET.path, "received": NOW.isoformat()}
+    return json.dumps({"airlock": told | members, "event": EVENT})
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [*(kind.value for kind in SignalKind if kind not in OUR_KINDS), "sweephit", "SWEEP_HIT", "SweepHit ", *NASTY],
+)
+def test_a_kind_that_we_do_not_raise_is_unreadable(kind: Json) -> None:
+    """Else a forged message could claim an alert without Defender, or an exposed key without its hash."""
+    found = parse_message(forged(kind=kind), NOW)
+    assert isinstance(found, Unreadable)
+    assert found.code == "unreadable.kind"
+    assert found.cause
+
+
+@pytest.mark.parametrize("place", ["", "/", TARGET.path + "/../x", "https://evil.example", f"{TARGET.path}?x=1", *NASTY])
+def test_a_message_of_ours_that_names_no_resource_is_unreadable(place: Json) -> None:
+    found = parse_message(forged(about=place), NOW)
+    assert isinstance(found, Unreadable)
+    assert found.code == "unreadable.target"
+
+
+def test_a_message_of_ours_orders_nothing_but_a_look() -> None:
+    """Whoever can write into the queue gets nothing that the ledger does not say as well."""
+    found = ours(
+        forged(
+            kind="OperatorRequest",
+            act="undo",
+            actor="admin@contoso.com",
+            operation="approve",
+            undo={"rule": "AIR-005/storage"},
+            time="2999-01-01T00:00:00Z",
+            alert={"id": "x"},
+        )
+    )
+    assert (found.actor, found.operation, found.raw, found.alert, found.exposure) == ("", "", {}, None, None)
+    assert (found.time, found.target) == (NOW, TARGET)
+
+
+@given(st.dictionaries(st.sampled_from(["kind", "cause", "about", "received", "due", "ticket", "attempt"]), anything))
+def test_any_message_of_ours_is_read_or_unreadable(members: dict[str, Json]) -> None:
+    found = parse_message(forged(**members), NOW)
+    if isinstance(found, Signal):
+        assert found.kind in OUR_KINDS
+        assert found.time <= NOW
+        assert isinstance(parse_message(put_back(found), NOW), Signal)
+
+
+def test_a_long_cause_still_fits() -> None:
+    message = of_ours(SignalKind.OPERATOR_REQUEST, parse_arm_id(WIDE_ID), WIDE, NOW)
+    assert len(ours(message).id) <= 256
+    assert len(put_back(ours(message), "t" * 64).encode()) <= KIB_48
+
+
+@pytest.mark.parametrize("text", ["", "?", "{", json.dumps(EVENT), json.dumps([EVENT]), "x" * KIB_48])
+def test_what_fits_is_kept_as_it_is(text: str) -> None:
+    assert refit(text) == text
+
+
+@pytest.mark.parametrize("event", [*EVENTS, *EXPOSED_EVENTS])
+def test_a_large_event_that_was_kept_is_cut_to_what_is_read_of_it(event: JsonObject) -> None:
+    large = padded(event)
+    text = refit(json.dumps(large))
+    assert text == fit(large)
+    found, whole = parse_message(text, NOW), parse_message(json.dumps(large), NOW)
+    assert isinstance(found, Signal)
+    assert isinstance(whole, Signal)
+    assert told(found) == told(whole)
+
+
+@pytest.mark.parametrize("text", ["x" * (KIB_48 + 1), "[" * 60_000, json.dumps(["y" * KIB_48]), "\x00" * 60_000, "9" * 60_000])
+def test_what_is_too_large_and_no_event_is_cut_to_what_nobody_can_read(text: str) -> None:
+    cut = refit(text)
+    assert len(cut) <= 1024
+    assert isinstance(parse_message(cut, NOW), Unreadable)
+
+
+@pytest.mark.xfail(reason="letters are counted, not bytes", strict=True)
+def test_what_is_kept_of_wide_letters_fits_too() -> None:
+    wide = json.dumps(with_data(authorization="\U0001d538" * 20_000), ensure_ascii=False)
+    assert len(refit(wide).encode()) <= KIB_48
