@@ -55,7 +55,8 @@ REMEDIATION = Remediation(
         Rule(
             type=SEARCH,
             desired=_search,
-            defaults={"properties": {"disableLocalAuth": False}},
+            # Without options a service takes API keys only.
+            defaults={"properties": {"disableLocalAuth": False, "authOptions": {"apiKeyOnly": {}}}},
             actions=("Microsoft.Search/searchServices/write",),
             guards=(ACCEPTS_ENTRA,),
         ),

@@ -11,6 +11,16 @@ from shared.domain.resource import Resource
 from shared.domain.resource_types import COGNITIVE_ACCOUNTS, ML_WORKSPACES, SEARCH, STORAGE
 
 _DEFAULTS: JsonObject = {"properties": {"publicNetworkAccess": "Enabled"}}
+_WITH_RULES: JsonObject = {
+    "properties": {"publicNetworkAccess": "Enabled", "networkAcls": {"defaultAction": "Allow", "ipRules": []}}
+}
+_TRUSTING: JsonObject = {
+    "properties": {
+        "publicNetworkAccess": "Enabled",
+        "networkAcls": {"defaultAction": "Allow", "bypass": "None", "ipRules": []},
+    }
+}
+_SEARCH_DEFAULTS: JsonObject = {"properties": {"publicNetworkAccess": "Enabled", "networkRuleSet": {"ipRules": []}}}
 _CLOSED: JsonObject = {"properties": {"publicNetworkAccess": "Disabled"}}
 
 
@@ -76,7 +86,7 @@ REMEDIATION = Remediation(
         Rule(
             type=COGNITIVE_ACCOUNTS,
             desired=_closed_or_listed,
-            defaults=_DEFAULTS,
+            defaults=_TRUSTING,
             actions=(
                 "Microsoft.CognitiveServices/accounts/write",
                 "Microsoft.Network/virtualNetworks/subnets/joinViaServiceEndpoint/action",
@@ -86,7 +96,7 @@ REMEDIATION = Remediation(
         Rule(
             type=SEARCH,
             desired=_search,
-            defaults=_DEFAULTS,
+            defaults=_SEARCH_DEFAULTS,
             actions=("Microsoft.Search/searchServices/write",),
             guards=(REACHABLE_AFTERWARDS,),
         ),
@@ -100,7 +110,7 @@ REMEDIATION = Remediation(
         Rule(
             type=STORAGE,
             desired=_closed_or_listed,
-            defaults=_DEFAULTS,
+            defaults=_WITH_RULES,
             actions=(
                 "Microsoft.Storage/storageAccounts/write",
                 "Microsoft.Network/virtualNetworks/subnets/joinViaServiceEndpoint/action",

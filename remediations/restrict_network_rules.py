@@ -10,8 +10,9 @@ from shared.domain.remediation import Remediation, Rule, Severity, Source
 from shared.domain.resource import Resource
 from shared.domain.resource_types import COGNITIVE_ACCOUNTS, SEARCH, STORAGE
 
-_DEFAULTS: JsonObject = {"properties": {"networkAcls": {"defaultAction": "Allow"}}}
-_SEARCH_DEFAULTS: JsonObject = {"properties": {"networkRuleSet": {"ipRules": []}}}
+_DEFAULTS: JsonObject = {"properties": {"networkAcls": {"defaultAction": "Allow", "ipRules": []}}}
+_TRUSTING: JsonObject = {"properties": {"networkAcls": {"defaultAction": "Allow", "bypass": "None", "ipRules": []}}}
+_SEARCH_DEFAULTS: JsonObject = {"properties": {"publicNetworkAccess": "Enabled", "networkRuleSet": {"ipRules": []}}}
 
 
 def _denying(resource: Resource, baseline: Baseline) -> JsonObject:
@@ -51,7 +52,7 @@ REMEDIATION = Remediation(
         Rule(
             type=COGNITIVE_ACCOUNTS,
             desired=_denying,
-            defaults=_DEFAULTS,
+            defaults=_TRUSTING,
             actions=(
                 "Microsoft.CognitiveServices/accounts/write",
                 "Microsoft.Network/virtualNetworks/subnets/joinViaServiceEndpoint/action",

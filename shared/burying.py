@@ -2,8 +2,11 @@
 
 import hashlib
 import json
+from collections.abc import Coroutine, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from itertools import batched
+from typing import Any
 
 from shared.domain.body import Json, JsonObject, as_object, as_text
 from shared.domain.drafting import of_signal, of_unreadable
@@ -11,43 +14,84 @@ from shared.domain.operator import undead
 from shared.domain.ports import Poisoned
 from shared.domain.record import Outcome, Record
 from shared.domain.redact import one_line, redact
-from shared.domain.signal import Unreadable, fit, parse_message
+from shared.domain.signal import Unreadable, parse_message, refit
 from shared.domain.stores import BURIED, DEAD_LETTERS
-from shared.world import World, record_apart
+from shared.world import World, append_apart
 
 # So many blobs of dead letters in one run; the rest waits for the next one.
 _MOST_BLOBS = 200
+# So many events are recorded with one transaction for each chain.
+_AT_ONCE = 90
 # How Event Grid says that an event was too large for the queue: cut down, it is not.
-_TOO_LARGE = frozenset({"payloadtoolarge", "requestentitytoolarge"})
+_TOO_LARGE = "dead-letter.payloadtoolarge"
+# What the last delivery may have ended with (learn.microsoft.com/azure/event-grid/delivery-and-retry, read 2026-11-24).
+_OUTCOMES = frozenset(
+    {
+        "notfound",
+        "unauthorized",
+        "forbidden",
+        "badrequest",
+        "payloadtoolarge",
+        "timedout",
+        "busy",
+        "probation",
+        "socketerror",
+        "resolutionerror",
+        "disabled",
+        "full",
+        "preconditionfailed",
+        "invalidazurefunctiondestination",
+    }
+)
 
 
 async def bury(world: World) -> None:
     """Deals with the messages that made the function crash, and with the events that Event Grid could not deliver.
 
-    Each gets a record, is kept where `airlock replay` finds it, and only then deleted from where it was. Raises
-    TryAgain; the next run goes on.
+    Each gets a record, is kept where `airlock replay` finds it, and only then deleted from where it was. One that
+    cannot be dealt with does not keep the others from it: the first problem is raised at the end, and the next run
+    goes on.
     """
+    problems: list[Exception] = []
     while poisoned := await world.poison.take():
         for each in poisoned:
-            error = await world.archive.crash_of(each.text, world.now())
-            await _lay_down(each.text, _of_poison(each, error, world), world)
-            await world.poison.remove(each)
+            await _try(_bury_message(each, world), problems)
     for name in await world.blobs.names(DEAD_LETTERS, most=_MOST_BLOBS):
-        await _bury_blob(name, world)
+        await _try(_bury_blob(name, world), problems)
+    if problems:
+        raise problems[0]
+
+
+async def _try(part: Coroutine[Any, Any, None], problems: list[Exception]) -> None:
+    try:
+        await part
+    except Exception as problem:  # noqa: BLE001 - it is raised, once the others had their turn
+        problems.append(problem)
+
+
+async def _bury_message(poisoned: Poisoned, world: World) -> None:
+    error = await world.archive.crash_of(poisoned.text, world.now())
+    await _lay_down([(poisoned.text, _of_poison(poisoned, error, world))], world)
+    await world.poison.remove(poisoned)
 
 
 async def _bury_blob(name: str, world: World) -> None:
     data = await world.blobs.read(DEAD_LETTERS, name)
     if data is None:
         return
-    for event in _events(data):
-        text = json.dumps(undead(event)) if isinstance(event, dict) else json.dumps(event)
-        record = _of_dead_letter(as_object(event), text, name, world)
-        if record.reason_code in {f"dead-letter.{outcome}" for outcome in _TOO_LARGE} and isinstance(event, dict):
-            await world.queue.put(fit(undead(event)), timedelta())
-            record = replace(record, reason=f"{record.reason}; cut down and put into the queue")
-        await _lay_down(text, record, world)
+    for events in batched(_events(data), _AT_ONCE, strict=False):
+        dead = [(_text(event), _of_dead_letter(as_object(event), _text(event), name, world)) for event in events]
+        # Of a run that was broken off, what is kept is done.
+        left = [each for each in dead if await world.blobs.read(BURIED, _kept_as(each[1])) is None]
+        for text, record in left:
+            if record.reason_code == _TOO_LARGE:
+                await world.queue.put(refit(text), timedelta())
+        await _lay_down(left, world)
     await world.blobs.delete(DEAD_LETTERS, name)
+
+
+def _text(event: Json) -> str:
+    return json.dumps(undead(event) if isinstance(event, dict) else event)
 
 
 def _events(data: bytes) -> list[Json]:
@@ -59,9 +103,21 @@ def _events(data: bytes) -> list[Json]:
     return found if isinstance(found, list) else [found]
 
 
-async def _lay_down(text: str, record: Record, world: World) -> None:
-    await world.blobs.create(BURIED, f"{record.record_id}.json", text.encode())
-    await record_apart(record, world)
+async def _lay_down(dead: Sequence[tuple[str, Record]], world: World) -> None:
+    """Records the messages, at most a hundred, and then keeps them."""
+    chains = sorted({record.chain for _, record in dead})
+    rows = [
+        row
+        for chain in chains
+        for row in await append_apart([record for _, record in dead if record.chain == chain], world)
+    ]
+    for text, record in dead:
+        await world.blobs.create(BURIED, _kept_as(record), text.encode())
+    await world.log.deliver(rows)
+
+
+def _kept_as(record: Record) -> str:
+    return f"{record.record_id}.json"
 
 
 def _of_poison(poisoned: Poisoned, error: str, world: World) -> Record:
@@ -74,13 +130,14 @@ def _of_poison(poisoned: Poisoned, error: str, world: World) -> Record:
         reason_code="poison",
         reason=redact(reason),
         severity="medium",
-        cause=f"poison {poisoned.id}",
+        cause=f"poison {_digest(poisoned.text)}",
     )
 
 
 def _of_dead_letter(event: JsonObject, text: str, blob: str, world: World) -> Record:
     told = {name.lower(): value for name, value in event.items()}
     outcome = one_line(as_text(told.get("lastdeliveryoutcome")), 64) or "unknown"
+    known = outcome.lower() if outcome.lower() in _OUTCOMES else "unknown"
     why = one_line(as_text(told.get("deadletterreason")), 64) or "an unknown reason"
     attempts = told.get("deliveryattempts")
     reason = f"Event Grid gave the event up after {attempts} attempts: {why}, the last one ended with {outcome}"
@@ -88,11 +145,11 @@ def _of_dead_letter(event: JsonObject, text: str, blob: str, world: World) -> Re
     return replace(
         record,
         outcome=Outcome.DEAD_LETTERED,
-        reason_code=f"dead-letter.{outcome.lower()}",
-        reason=redact(reason),
+        reason_code=f"dead-letter.{known}",
+        reason=redact(reason + "; cut down and put into the queue" * (known == "payloadtoolarge")),
         severity="medium",
         evidence={**(record.evidence or {}), "deadLetter": one_line(blob, 512)},
-        cause=f"dead-letter {hashlib.sha256(f'{blob} {text}'.encode()).hexdigest()[:32]}",
+        cause=f"dead-letter {_digest(text)}",
     )
 
 
@@ -108,3 +165,8 @@ def _about(text: str, world: World) -> Record:
     record = of_signal(parsed, world.stamp, now, Outcome.DEAD_LETTERED, "", "")
     named: JsonObject = {"resource": record.resource_id} if record.resource_id else {}
     return replace(record, resource_id="", resource_group="", evidence=named)
+
+
+def _digest(text: str) -> str:
+    """The same for the same message, however often it is buried."""
+    return hashlib.sha256(text.encode(errors="replace")).hexdigest()[:32]

@@ -53,12 +53,23 @@ async def answer_exposure(signal: Signal, exposure: Exposure, ticket: str, world
     # Deliveries of one finding one after the other: what the first one found is all that the others have to see.
     async with world.turns.of(exposure.cause):
         # What was begun is brought to its end whatever the mode is now.
-        owner = signal.place or await _owner(search)
+        owner = await _begun(signal, search) or await _owner(search)
         if isinstance(owner, Cause):
             outcome = Outcome.AUDITED if owner.code == _AUDIT else Outcome.REFUSED
             await _tell(signal, outcome, owner.code, owner.text, world)
         elif owner is not None:
             await answer(signal, owner, incident, ticket, world)
+
+
+async def _begun(signal: Signal, search: "_Search") -> ArmId | None:
+    """The account on which a worker began what this very key asks for. The message that names it may be forged; the
+    ledger is what counts."""
+    if signal.place is None:
+        return None
+    entry = await search.world.ledger.open(signal.place.key)
+    drafts = entry.intention.drafts if entry.intention else ()
+    causes = {*(rotation.cause for rotation in entry.rotations), *(draft.cause for draft in drafts)}
+    return signal.place if search.exposure.cause in causes else None
 
 
 @dataclass(frozen=True, slots=True)

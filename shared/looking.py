@@ -1,34 +1,21 @@
 """One look at one resource: read, evaluate, decide, intend, apply, verify, record."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from shared.deciding import baseline_of, decisions_on, on_approval, within_budget
 from shared.domain.arm_id import ArmId
-from shared.domain.body import JsonObject
-from shared.domain.budget import next_hour
+from shared.domain.body import JsonObject, as_text
 from shared.domain.containment import contained
-from shared.domain.decision import (
-    Circumstances,
-    Decision,
-    Verdict,
-    decide,
-    guards_of,
-    is_critical,
-    over_budget,
-)
+from shared.domain.decision import Decision, Verdict
 from shared.domain.drafting import interrupted, of_decision, of_fix
-from shared.domain.drift import Finding, evaluate
+from shared.domain.drift import evaluate
 from shared.domain.failure import Cause, Refused, TryAgain
-from shared.domain.guards import Reads
 from shared.domain.ledger import Entry, next_look
-from shared.domain.mode import Mode
 from shared.domain.orders import Approval
-from shared.domain.ports import Arm
 from shared.domain.record import Outcome, Record, Row
 from shared.domain.resource import Resource, place_of
-from shared.domain.resource_types import PRIVATE_ENDPOINT_API_VERSION
 from shared.domain.rotation import is_pending
 from shared.domain.signal import about, put_back
 from shared.fixing import Order, Workbench, carry_out
@@ -38,8 +25,6 @@ from shared.world import Visit, World
 
 # How long a look lets keys that are claimed alone before it comes back: no worker has to wait for that.
 _KEYS_TAKE = timedelta(seconds=30)
-# What waits for the next hour's budget comes back within so many seconds of it.
-_SPREAD_SECONDS = 300
 _DONE = frozenset({Outcome.FIXED, Outcome.UNDONE})
 
 
@@ -55,6 +40,8 @@ async def look(visit: Visit) -> tuple[Row, ...]:
     began = world.now()
     if entry.held_by_another(visit.ticket, began):
         raise TryAgain(Cause("ledger.held", "another worker is at this resource"))
+    if entry.leaves_acts_to_another(signal.cause, began):
+        raise TryAgain(Cause("acts.open", "acts of an incident are brought to their end first"), _KEYS_TAKE)
     try:
         body = await world.arm.read(visit.target, visit.type.api_version)
     except Refused as refused:
@@ -68,7 +55,9 @@ async def look(visit: Visit) -> tuple[Row, ...]:
     if body is None:
         gone = visit.record(Outcome.GONE, "gone", "there is no such resource any more")
         records = (*_interrupted(entry, None), *nothing_to_undo(visit, entry), gone)
-        rows = await _commit(replace(entry, names=frozenset(), undos=()), records, began, world)
+        # A resource of that name that is made one day is another one.
+        left = replace(entry, names=frozenset(), undos=(), holds=(), approvals=())
+        rows = await _commit(left, records, began, world)
         await world.ledger.attach(visit.target, (), sorted(entry.names))
         return rows
     resource = Resource(_as_spelt(visit.target, body), visit.type, body, entry.attached_to)
@@ -96,7 +85,7 @@ async def _is_quiet(visit: Visit, entry: Entry) -> bool:
 async def _judge(visit: Visit, entry: Entry, resource: Resource, began: datetime) -> tuple[Row, ...]:
     world = visit.world
     sent: tuple[Row, ...] = ()
-    if entry.undos and resource.is_settled:
+    if entry.undos and resource.is_settled and not entry.has_open_acts:
         undone = await undo(visit, entry, resource, _interrupted(entry, resource.body))
         entry, sent, resource = undone.entry, undone.rows, undone.resource
     forgotten = entry.names
@@ -118,9 +107,9 @@ async def _judge(visit: Visit, entry: Entry, resource: Resource, began: datetime
         await _keep(answered, world)
         raise TryAgain(Cause("arm.mid-update", f"the resource is {resource.state}"))
     findings = evaluate(resource, world.catalogue, visit.baseline)
-    decisions = await _decide(visit, resource, findings, entry, began)
-    decisions += await _on_approval(visit, resource, findings, entry, began)
-    decisions = await _within_budget(visit, entry, decisions)
+    decisions = await decisions_on(visit, resource, findings, entry, began)
+    decisions += await on_approval(visit, resource, findings, entry, began)
+    decisions = await within_budget(visit, entry, decisions)
     fixes = [decision for decision in decisions if decision.verdict is Verdict.FIX]
     closed = _interrupted(entry, resource.body, fixes)
     records = [_draft(visit, resource, decision, began) for decision in decisions if decision not in fixes]
@@ -137,7 +126,7 @@ async def _judge(visit: Visit, entry: Entry, resource: Resource, began: datetime
     waits = [decision.until for decision in decisions if decision.until is not None]
     if _may_have_missed(visit, began) and not any(record.outcome is Outcome.FIXED for record in records):
         waits.append(_next_look(visit))
-    entry = (await _come_back(visit, entry, waits, began)).spent(_used(answered, fixes), began)
+    entry = (await _come_back(visit, entry, waits, began)).spent(_used(entry, answered, [*closed, *records]), began)
     if not findings and not records and visit.incident is None:
         records.append(visit.record(Outcome.COMPLIANT, "compliant", "every rule of its type is satisfied"))
     rows = await _commit(entry, records, began, world)
@@ -147,62 +136,10 @@ async def _judge(visit: Visit, entry: Entry, resource: Resource, began: datetime
     return sent + rows
 
 
-async def _decide(
-    visit: Visit, resource: Resource, findings: Sequence[Finding], entry: Entry, now: datetime
-) -> tuple[Decision, ...]:
-    reads = await _guard_reads(resource, findings, visit.world)
-    return decide(resource, findings, _given(visit, entry, reads, now))
-
-
-def _given(visit: Visit, entry: Entry, reads: Reads, now: datetime) -> Circumstances:
-    given = Circumstances(visit.world.settings, reads, entry.history, now, visit.baseline)
-    return replace(given, holds=entry.holds, approvals=entry.approvals)
-
-
-async def _within_budget(visit: Visit, entry: Entry, decisions: tuple[Decision, ...]) -> tuple[Decision, ...]:
-    """The decisions with the fixes that the hour has room for; the others wait for the next one.
-
-    A fix that was begun before was counted then.
-    """
-    fixes = [decision for decision in decisions if decision.verdict is Verdict.FIX]
-    if not fixes or entry.intention is not None:
-        return decisions
-    world, now, subscription = visit.world, visit.world.now(), visit.target.subscription.lower()
-    limit = world.settings.operational.max_fixes_per_hour
-    urgent = [decision for decision in fixes if is_critical(decision) or visit.incident is not None]
-    if len(urgent) < len(fixes) and await world.budgets.claim(subscription, now, limit, critical=False):
-        return decisions
-    if urgent and await world.budgets.claim(subscription, now, limit, critical=True):
-        fixes = [decision for decision in fixes if decision not in urgent]
-    until = next_hour(now) + _spread(visit)
-    return tuple(over_budget(decision, limit, until) if decision in fixes else decision for decision in decisions)
-
-
-def _spread(visit: Visit) -> timedelta:
-    """Where in the first minutes of an hour this resource has its turn, so that not all of them come at once."""
-    return timedelta(seconds=int(hashlib.sha256(visit.target.key.encode()).hexdigest()[:4], 16) % _SPREAD_SECONDS)
-
-
-def _used(answered: Answered, fixes: Sequence[Decision]) -> list[Approval]:
-    """The approvals that let something through in this look."""
-    return [*answered.approvals, *(decision.approval for decision in fixes if decision.approval is not None)]
-
-
-async def _on_approval(
-    visit: Visit, resource: Resource, findings: Sequence[Finding], entry: Entry, now: datetime
-) -> tuple[Decision, ...]:
-    """What the incident's row contains only if a person approves, beyond what is found anyway."""
-    if visit.incident is None or not visit.incident.row.contain_on_approval:
-        return ()
-    world = visit.world
-    strict = contained(world.settings.baseline, resource, visit.incident, approved=True)
-    more = [
-        finding
-        for finding in evaluate(resource, world.catalogue, strict)
-        if finding.remediation.name in visit.incident.row.contain_on_approval and finding not in findings
-    ]
-    reads = await _guard_reads(resource, more, world)
-    return decide(resource, more, replace(_given(visit, entry, reads, now), baseline=strict, needs_approval=True))
+def _used(entry: Entry, answered: Answered, records: Sequence[Record]) -> list[Approval]:
+    """The approvals that let something through, now or before a worker died."""
+    named = {as_text((record.evidence or {}).get("approvalOf")) for record in records if record.rule}
+    return [*answered.approvals, *(approval for approval in entry.approvals if approval.record_id in named)]
 
 
 async def _as_left(visit: Visit, resource: Resource) -> Resource:
@@ -228,9 +165,9 @@ def _bench(visit: Visit, entry: Entry) -> Workbench:
     world = visit.world
 
     async def decide_again(current: Resource, before: Decision) -> Decision | None:
-        findings = evaluate(current, world.catalogue, visit.baseline)
+        findings = evaluate(current, world.catalogue, baseline_of(visit, current, before))
         same_rule = [finding for finding in findings if finding.rule_id == before.finding.rule_id]
-        return next(iter(await _decide(visit, current, same_rule, entry, world.now())), None)
+        return next(iter(await decisions_on(visit, current, same_rule, entry, world.now())), None)
 
     return Workbench(world.arm, world.ledger, world.now, world.settings.operational.lease_seconds, decide_again)
 
@@ -260,10 +197,10 @@ def _next_look(visit: Visit) -> datetime:
 async def _come_back(visit: Visit, entry: Entry, waits: Sequence[datetime], now: datetime) -> Entry:
     """Puts the signal back until the first of the times, unless a message comes back for that one already."""
     until = min(waits, default=None)
-    if until is None or (entry.returns == until and not visit.signal.due):
-        return entry  # unless this is the message that came back, and too early
+    if until is None or (until in entry.returns and visit.signal.due != until):
+        return entry  # unless this is the message that came back, and too early: the queue hides none for ever
     await visit.world.queue.put(put_back(visit.signal, due=until), until - now)
-    return replace(entry, returns=until)
+    return entry.coming_back(until, now)
 
 
 def _draft(visit: Visit, resource: Resource, decision: Decision, began: datetime) -> Record:
@@ -280,22 +217,6 @@ async def _attach(visit: Visit, entry: Entry, resource: Resource) -> Entry:
     for key in sorted(named.keys() - entry.names):
         await visit.world.queue.put(about(visit.signal, named[key], visit.world.now()), timedelta())
     return replace(entry, names=frozenset(named))
-
-
-async def _guard_reads(resource: Resource, findings: Sequence[Finding], world: World) -> Reads:
-    """The bodies that the guards of the findings ask for; None for one that is absent or not ours to see."""
-    wanted: set[ArmId] = set()
-    for finding in findings:
-        if world.settings.mode_of(finding.remediation, finding.rule) is not Mode.OFF:
-            wanted.update(*(guard.reads(resource) for guard in guards_of(finding)))
-    return {target.key: await _read_if_ours(target, world.arm) for target in sorted(wanted, key=lambda id_: id_.key)}
-
-
-async def _read_if_ours(target: ArmId, arm: Arm) -> JsonObject | None:
-    try:
-        return await arm.read(target, PRIVATE_ENDPOINT_API_VERSION)
-    except Refused:
-        return None  # what we may not see, a guard must not count on
 
 
 def _interrupted(entry: Entry, body: JsonObject | None, fixes: Sequence[Decision] = ()) -> list[Record]:

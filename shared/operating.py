@@ -4,7 +4,7 @@ import json
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from shared.domain import operator
 from shared.domain.arm_id import parse_arm_id
@@ -12,12 +12,13 @@ from shared.domain.body import JsonObject
 from shared.domain.failure import Cause, Refused, TryAgain
 from shared.domain.kept import Kept
 from shared.domain.ledger import Entry
+from shared.domain.mode import Mode
 from shared.domain.operator import Caller, OperatorAct, OperatorRequest, parse_request, undead
 from shared.domain.orders import APPROVED_FOR, HELD_FOR, Approval, Hold, Undo, wanted
 from shared.domain.record import Outcome, Record
 from shared.domain.redact import redact
 from shared.domain.resource_types import known_type
-from shared.domain.signal import SignalKind, fit, of_ours, refit
+from shared.domain.signal import SignalKind, due_at, fit, of_ours, refit
 from shared.domain.stores import BURIED, DEAD_LETTERS
 from shared.domain.undo import rule_of
 from shared.patience import patience
@@ -26,11 +27,12 @@ from shared.world import World, record_apart
 # How long the ledger may be busy before the operator is told to try again.
 _PATIENCE = timedelta(seconds=15)
 _CONTAINERS = {operator.BURIED: BURIED, operator.DEAD_LETTERS: DEAD_LETTERS}
-_MOST_REPLAYED = 500
+_MOST = 500
 _UNDOABLE = frozenset({Outcome.FIXED, Outcome.FIX_UNVERIFIED})
 _STATUS = {
     "operator.unreadable": 400,
     "operator.wrong-record": 409,
+    "operator.mode": 409,
     "operator.nothing-kept": 404,
 }
 
@@ -65,7 +67,8 @@ async def operate(body: bytes, authorization: str, world: World) -> Reply:
     except Refused as refused:
         return await _refused(caller, refused.cause, world)
     except TryAgain as again:
-        return _error(503, again.cause)
+        # Whoever has proven nothing need not know what of ours is down.
+        return _error(503, again.cause if caller else Cause("operator.busy", "try again in a minute"))
 
 
 def _allowed(caller: Caller, body: bytes) -> OperatorRequest:
@@ -80,8 +83,9 @@ def _allowed(caller: Caller, body: bytes) -> OperatorRequest:
 async def _refused(caller: Caller | None, cause: Cause, world: World) -> Reply:
     try:
         await patience(_PATIENCE)(_tell_refused, caller, cause, world)
-    except TryAgain as again:
-        return _error(503, again.cause)  # what nobody could record was not refused either
+    except TryAgain:
+        # What nobody could record was not refused either.
+        return _error(503, Cause("operator.busy", "try again in a minute"))
     return _error(_STATUS.get(cause.code, 403), cause)
 
 
@@ -112,6 +116,8 @@ def _record(who: str, outcome: Outcome, code: str, reason: str, cause: str, worl
 
 async def _do(ordered: _Ordered, world: World) -> Reply:
     request = ordered.request
+    if world.settings.mode is Mode.OFF and request.act not in {OperatorAct.HOLD, OperatorAct.RELEASE}:
+        raise Refused(Cause("operator.mode", "AIRLOCK_MODE is off here, so nothing is looked at"))
     if request.act is OperatorAct.REPLAY:
         return await _replay(ordered, world)
     kept = await world.archive.kept(request.record_id, world.now())
@@ -137,9 +143,13 @@ async def _approve(ordered: _Ordered, kept: Kept, world: World) -> Reply:
     until = world.now() + APPROVED_FOR
     approval = Approval(kept.rule, wanted(kept.changes), until, ordered.caller.object_id, kept.record_id)
     text = f"{kept.rule} is let through once, until {until:%F %T}Z"
-    entry = (await _opened(kept, world)).approved(approval, world.now())
+    entry = await _opened(kept, world)
+    if entry.has_spent(kept.record_id):
+        raise _wrong("an approval of this record let its fix through already")
+    entry = entry.approved(approval, world.now())
     record = _about(ordered, kept, Outcome.APPROVED, "operator.approve", text, world)
-    return await _commit(entry, record, [kept.message or _look(ordered, kept, world)], world)
+    message = due_at(kept.message, world.now()) if kept.message else _look(ordered, kept, world)
+    return await _commit(entry, record, [message], world)
 
 
 async def _undo(ordered: _Ordered, kept: Kept, world: World) -> Reply:
@@ -147,15 +157,19 @@ async def _undo(ordered: _Ordered, kept: Kept, world: World) -> Reply:
         raise _wrong(f"the record says {kept.outcome}: only a fix can be undone")
     target = parse_arm_id(kept.resource_id)
     kind = known_type(target.type)
-    if kind is None or rule_of(kept.rule, kind, world.catalogue) is None:
+    found = rule_of(kept.rule, kind, world.catalogue) if kind else None
+    if found is None:
         raise _wrong(f"{kept.rule} has no state to go back to: a regenerated key, for one, stays regenerated")
     if not kept.changes:
         raise _wrong("the record does not hold what was replaced: it was too large")
+    if (mode := world.settings.mode_of(*found)) is not Mode.ENFORCE:
+        text = f"undoing is a write, and {found[0].name} is in mode {mode.value} here: set it to enforce first"
+        raise Refused(Cause("operator.mode", text))
     who = ordered.caller.object_id
     until = world.now() + (ordered.request.span or HELD_FOR)
     # The hold comes with the order: the event of the undo must not have it fixed again.
     undo = Undo(kept.rule, kept.changes, kept.record_id, who, ordered.id)
-    entry = (await _opened(kept, world)).held(Hold(kept.rule, until, who))
+    entry = (await _opened(kept, world)).held(_hold_of(kept, until, who))
     entry = replace(entry, undos=(*(each for each in entry.undos if each.rule != kept.rule), undo))
     text = f"{kept.rule} is to be taken back, and held until {until:%F %T}Z"
     record = _about(ordered, kept, Outcome.HELD, "operator.undo", text, world)
@@ -164,9 +178,13 @@ async def _undo(ordered: _Ordered, kept: Kept, world: World) -> Reply:
 
 async def _hold(ordered: _Ordered, kept: Kept, world: World) -> Reply:
     until = world.now() + (ordered.request.span or HELD_FOR)
-    entry = (await _opened(kept, world)).held(Hold(kept.rule, until, ordered.caller.object_id))
+    entry = (await _opened(kept, world)).held(_hold_of(kept, until, ordered.caller.object_id))
     text = f"{kept.rule} is held until {until:%F %T}Z"
     return await _commit(entry, _about(ordered, kept, Outcome.HELD, "operator.hold", text, world), [], world)
+
+
+def _hold_of(kept: Kept, until: datetime, who: str) -> Hold:
+    return Hold(kept.rule, until, who, frozenset(change.path for change in kept.changes))
 
 
 async def _release(ordered: _Ordered, kept: Kept, world: World) -> Reply:
@@ -177,35 +195,45 @@ async def _release(ordered: _Ordered, kept: Kept, world: World) -> Reply:
 
 
 async def _replay(ordered: _Ordered, world: World) -> Reply:
-    messages = await _replayed(ordered.request, world)
-    for message in messages:
-        await world.queue.put(message, timedelta())
-    text = f"{len(messages)} {'event is' if len(messages) == 1 else 'events are'} in the queue again"
-    cause = f"operator {ordered.id}"
-    record = _record(ordered.caller.object_id, Outcome.APPROVED, "operator.replay", text, cause, world)
+    request, count, more = ordered.request, 0, False
+    if request.events:
+        for event in request.events:
+            await world.queue.put(fit(undead(event)), timedelta())
+        count = len(request.events)
+    else:
+        container = _CONTAINERS[request.store] if request.store else BURIED
+        names = [f"{request.record_id}.json"] if request.record_id else await world.blobs.names(container, most=_MOST)
+        more = len(names) == _MOST
+        for name in names:
+            count += await _put_back(container, name, world)
+        if request.record_id and not count:
+            raise Refused(Cause("operator.nothing-kept", "no event is kept for such a record"))
+    text = f"{count} {'event is' if count == 1 else 'events are'} in the queue again{'; there are more' * more}"
+    record = _record(
+        ordered.caller.object_id, Outcome.APPROVED, "operator.replay", text, f"operator {ordered.id}", world
+    )
     await record_apart(record, world)
     return Reply(202, {"text": text, "records": [record.record_id]})
 
 
-async def _replayed(request: OperatorRequest, world: World) -> Sequence[str]:
-    if request.events:
-        return [fit(undead(event)) for event in request.events]
-    if request.record_id:
-        data = await world.blobs.read(BURIED, f"{request.record_id}.json")
-        if data is None:
-            raise Refused(Cause("operator.nothing-kept", "no event is kept for such a record"))
-        return [refit(data.decode(errors="replace"))]
-    found: list[str] = []
-    for name in await world.blobs.names(_CONTAINERS[request.store], most=_MOST_REPLAYED):
-        data = await world.blobs.read(_CONTAINERS[request.store], name)
-        found += _messages(data or b"", request.store)
-    return found
+async def _put_back(container: str, name: str, world: World) -> int:
+    """Puts into the queue what a blob holds, and answers how much; what was buried is there no longer then.
+
+    Event Grid's own are left to `bury`, which has yet to record them.
+    """
+    data = await world.blobs.read(container, name)
+    messages = _messages(data or b"", container)
+    for message in messages:
+        await world.queue.put(message, timedelta())
+    if container == BURIED:
+        await world.blobs.delete(container, name)
+    return len(messages)
 
 
-def _messages(data: bytes, store: str) -> list[str]:
+def _messages(data: bytes, container: str) -> list[str]:
     """The messages of a blob: one as it was buried, or all the events of one of Event Grid's dead letters."""
     text = data.decode(errors="replace")
-    if store == operator.BURIED:
+    if container == BURIED:
         return [refit(text)] if text else []
     try:
         events = json.loads(text)

@@ -36,8 +36,15 @@ async def remediate(message: str, world: World) -> None:
     except TryAgain:
         raise
     except Exception as mistake:
-        await world.archive.note_crash(message, redact(f"{type(mistake).__name__}: {mistake}", 256), world.now())
+        await _note(mistake, message, world)
         raise
+
+
+async def _note(mistake: Exception, message: str, world: World) -> None:
+    try:
+        await world.archive.note_crash(message, redact(f"{type(mistake).__name__}: {mistake}", 256), world.now())
+    except TryAgain as again:
+        _LOG.warning("what a message failed with could not be noted: %s", again)
 
 
 async def _deal_with(message: str, world: World) -> None:

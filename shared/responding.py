@@ -86,7 +86,10 @@ async def respond(visit: Visit, incident: Incident, entry: Entry, resource: Reso
     claimed = [*(key.draft for key in rotating.turns), *(errand.draft for errand in errands)]
     records += [*rotating.records, *_closed(rotating.entry, resource, claimed)]
     if not claimed:
-        return Answered(replace(rotating.entry, intention=None), (), tuple(records))
+        # All that was approved may have been done by a worker that died before it could say so.
+        return Answered(
+            replace(rotating.entry, intention=None), (), tuple(records), approvals=_used(doing, rotating, word)
+        )
     tokens = [errand.act.token(incident.cause) for errand in errands]
     progress = await _begin(visit, rotating.entry.begin_acts(tokens), records, claimed)
     answered = await _act(visit, rotating, errands, progress)

@@ -30,8 +30,8 @@ async def settle(world: World) -> None:
 
 
 async def _recall(world: World) -> None:
-    for intention in await world.ledger.interrupted(world.now()):
-        await world.queue.put(intention.message, timedelta())
+    for message in await world.ledger.interrupted(world.now()):
+        await world.queue.put(message, timedelta())
 
 
 async def _send_again(world: World) -> None:

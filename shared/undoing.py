@@ -32,7 +32,7 @@ async def undo(visit: Visit, entry: Entry, resource: Resource, closed: Sequence[
     Raises TryAgain where it cannot be known yet how a write ended: the orders stay, and the next look goes on.
     """
     world, began = visit.world, visit.world.now()
-    told = [(order, take_back(order, resource, world.catalogue, world.settings)) for order in entry.undos]
+    told = [(order, _told(visit, order, entry, resource)) for order in entry.undos]
     doing = {order: found for order, found in told if isinstance(found, Decision) and found.finding.changes}
     # What an interrupted worker had put back has its record already.
     done = {record.rule for record in closed if record.outcome is Outcome.UNDONE}
@@ -52,10 +52,20 @@ async def undo(visit: Visit, entry: Entry, resource: Resource, closed: Sequence[
         records += made
     else:
         records = [*closed, *records]
-    left = replace(entry, undos=(), intention=None)
+    # What is not taken back is not left alone either.
+    refused = {order.rule for order, found in told if isinstance(found, Cause)}
+    holds = tuple(hold for hold in entry.holds if hold.rule not in refused)
+    left = replace(entry, undos=(), intention=None, holds=holds)
     left, written = left.append([finished(record, world.now()) for record in records])
     entry = await world.ledger.commit(left, written)
     return Undone(entry, rows + written, await _as_left(visit, resource) if doing else resource)
+
+
+def _told(visit: Visit, order: Undo, entry: Entry, resource: Resource) -> Decision | Cause:
+    if all(hold.rule != order.rule or hold.until <= visit.world.now() for hold in entry.holds):
+        # It would be fixed again in the same breath.
+        return Cause("undo.expired", "the order was given so long ago that its hold is over")
+    return take_back(order, resource, visit.world.catalogue, visit.world.settings)
 
 
 def nothing_to_undo(visit: Visit, entry: Entry) -> list[Record]:

@@ -1,8 +1,8 @@
 """Everything outside the engine, and one worker's visit to one resource."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from shared.domain.arm_id import ArmId
 from shared.domain.baseline import Baseline
@@ -17,7 +17,11 @@ from shared.domain.resource_types import ResourceType
 from shared.domain.rotation import Rotation, with_claims
 from shared.domain.settings import Settings
 from shared.domain.signal import Signal
+from shared.patience import patience
 from shared.turns import Turns
+
+# How long a record that belongs to no look may be in the way of others.
+_APART = timedelta(seconds=8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +103,25 @@ class Progress:
 
 async def record_apart(record: Record, world: World) -> None:
     """Writes a record that no look at a resource stands behind."""
-    async with world.turns.of(record.chain):
-        entry, rows = (await world.ledger.open(record.chain)).append((record,))
+    await world.log.deliver(await append_apart((record,), world))
+
+
+async def append_apart(records: Sequence[Record], world: World) -> tuple[Row, ...]:
+    """Commits such records of one chain, at most a hundred, and answers the rows that are to be sent.
+
+    Those that stand in the chain already cost a read and no more. Many workers write to the chains of subscriptions:
+    whoever comes second tries again here, where nothing but the record depends on it.
+    """
+    async with world.turns.of(records[0].chain):
+        rows: tuple[Row, ...] = await patience(_APART)(_append, records, world)
+    return rows
+
+
+async def _append(records: Sequence[Record], world: World) -> tuple[Row, ...]:
+    entry, rows = (await world.ledger.open(records[0].chain)).append(records)
+    if rows:
         await world.ledger.commit(entry, rows)
-    await world.log.deliver(rows)
+    return rows
 
 
 async def ignore(signal: Signal, target: ArmId | None, code: str, reason: str, world: World) -> None:

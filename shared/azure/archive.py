@@ -103,7 +103,9 @@ class TableArchive:
 
 
 def _is_idle(entry: Entry, month: str, now: datetime) -> bool:
-    return entry.filed == month and entry.intention is None and not any(hold.until > now for hold in entry.holds)
+    """Whether nothing rests on the entry. One that names others is kept: only it can take that back."""
+    is_open = entry.intention is not None or entry.undos or entry.names
+    return entry.filed == month and not is_open and not any(hold.until > now for hold in entry.holds)
 
 
 def _lately(now: datetime) -> tuple[str, str]:

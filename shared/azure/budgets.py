@@ -11,7 +11,7 @@ from azure.data.tables import UpdateMode
 from shared.azure.entities import budget_entity, budget_row, read_budget, shard
 from shared.azure.failures import own_store
 from shared.azure.ledger_table import LedgerTable, Operation
-from shared.domain.budget import Budget
+from shared.domain.budget import Budget, hour_of
 from shared.domain.failure import Cause, TryAgain
 
 # So often another worker may come first before the signal goes back to the queue.
@@ -50,7 +50,7 @@ class TableBudgets:
 
     async def _read(self, subscription: str, now: datetime) -> _Known:
         row = await self._table.get(shard(subscription), budget_row(subscription))
-        return _Known(read_budget(row), row.metadata["etag"]) if row is not None else _Known(Budget(now), None)
+        return _Known(read_budget(row), row.metadata["etag"]) if row is not None else _Known(Budget(hour_of(now)), None)
 
     async def _wrote(self, subscription: str, budget: Budget, etag: str | None) -> bool:
         self._known.pop(subscription, None)

@@ -121,8 +121,8 @@ def entry_entity(entry: Entry) -> Entity:
         "history": [[attempt.rule, attempt.begun.isoformat()] for attempt in entry.history],
         "rotations": [_rotation_json(rotation) for rotation in entry.rotations],
         "performed": [*entry.performed],
-        "returns": _iso(entry.returns),
-        "holds": [[hold.rule, hold.until.isoformat(), hold.by] for hold in entry.holds],
+        "returns": [moment.isoformat() for moment in entry.returns],
+        "holds": [_hold_json(hold) for hold in entry.holds],
         "approvals": [_approval_json(approval) for approval in entry.approvals],
         "undos": [_undo_json(undo) for undo in entry.undos],
         "filed": entry.filed,
@@ -164,14 +164,14 @@ def read_entry(key: str, entities: Iterable[Mapping[str, Any]]) -> Entry:
         history=tuple(_read_attempt(as_list(pair)) for pair in as_list(state.get("history"))),
         rotations=tuple(_read_rotation(as_list(kept)) for kept in as_list(state.get("rotations"))),
         performed=tuple(as_text(token) for token in as_list(state.get("performed"))),
-        returns=_time(state.get("returns")),
+        returns=tuple(datetime.fromisoformat(as_text(moment)) for moment in as_list(state.get("returns"))),
         first_signal=first,
         last_signal=last,
         holds=tuple(_read_hold(as_list(kept)) for kept in as_list(state.get("holds"))),
         approvals=tuple(_read_approval(as_list(kept)) for kept in as_list(state.get("approvals"))),
         undos=tuple(_read_undo(as_object(kept)) for kept in as_list(state.get("undos"))),
         filed=as_text(state.get("filed")),
-        version=Version(str(main.metadata["etag"]), intention is not None),  # type: ignore[attr-defined] # a TableEntity
+        version=Version(str(main.metadata["etag"]), intention is not None or bool(state.get("undos"))),  # type: ignore[attr-defined] # a TableEntity
     )
 
 
@@ -195,9 +195,13 @@ def _read_attempt(pair: list[Json]) -> Attempt:
     return Attempt(as_text(rule), datetime.fromisoformat(as_text(begun)))
 
 
+def _hold_json(hold: Hold) -> Json:
+    return [hold.rule, hold.until.isoformat(), hold.by, *sorted(hold.paths)]
+
+
 def _read_hold(kept: list[Json]) -> Hold:
-    rule, until, by = kept
-    return Hold(as_text(rule), datetime.fromisoformat(as_text(until)), as_text(by))
+    rule, until, by, *paths = map(as_text, kept)
+    return Hold(rule, datetime.fromisoformat(until), by, frozenset(paths))
 
 
 def _approval_json(approval: Approval) -> Json:

@@ -60,6 +60,7 @@ async def told_as_failures(service: str) -> AsyncIterator[None]:
     try:
         yield
     except ClientAuthenticationError as error:
+        _forget_answer(error)
         raise TryAgain(Cause(f"{service}.no-token", redact(error.message, 512))) from error
     except HttpResponseError as error:
         failed = _failed(service, error)
@@ -67,6 +68,7 @@ async def told_as_failures(service: str) -> AsyncIterator[None]:
         raise failed from error
     except AzureError as error:
         # Neither an answer nor a refusal: the connection failed, timed out or broke off.
+        _forget_text(error)
         raise TryAgain(Cause(f"{service}.unreachable", redact(error.message, 512))) from error
 
 
@@ -97,10 +99,18 @@ def _failed(service: str, error: HttpResponseError) -> AirlockError:
 
 def _forget_answer(error: HttpResponseError) -> None:
     """azure-core shows the whole answer in the text of an exception, and whoever logs ours logs that one with it."""
+    known = error.status_code is None or error.status_code >= 400
     error.response, error.model = None, None
-    error.message = redact(error.message, 512) if (error.status_code or 0) >= 400 else type(error).__name__
+    error.message = error.message if known else type(error).__name__
+    _forget_text(error)
+
+
+def _forget_text(error: AzureError) -> None:
+    """Nothing that could be a secret is left in what a traceback shows of the error, and of those behind it."""
+    error.message = redact(error.message, 512)
     error.args = (error.message,)
-    error.inner_exception = error.exc_value = error.exc_traceback = None  # they quote it too
+    error.inner_exception = error.exc_value = error.exc_traceback = None
+    error.__cause__ = error.__context__ = None
 
 
 def _body(error: HttpResponseError) -> bytes:

@@ -61,6 +61,13 @@ class GatedTransport(AioHttpTransport):  # type: ignore[misc] # azure-core loads
         super().__init__(use_env_settings=False, **config)
         self._gate = gate
 
+    async def open(self) -> None:
+        """Opens the session. aiohttp would send a PUT again when the connection breaks, also one that was carried out:
+        whether anything is sent again is not decided down here."""
+        await super().open()
+        if self.session is not None:
+            self.session._retry_connection = False  # noqa: SLF001 - aiohttp has no public name for it
+
     async def send(self, request: HttpRequest, *, permit: Permit | None = None, **config: Any) -> Any:  # noqa: ANN401 - as above
         """Sends the request, or raises Refused where the gate is closed for it."""
         refusal = self._gate.refusal(request.method, request.url, permit)

@@ -1,6 +1,7 @@
 """The ledger in Azure Table Storage: one query opens an entry, one transaction changes it."""
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -28,10 +29,12 @@ from shared.azure.entities import (
 from shared.azure.failures import own_store
 from shared.azure.ledger_table import MOST, LedgerTable, Operation
 from shared.domain.arm_id import ArmId
+from shared.domain.failure import TryAgain
 from shared.domain.kept import kept_of
-from shared.domain.ledger import Entry, Intention, Version
+from shared.domain.ledger import Entry, Version
 from shared.domain.record import Outlet, Row, is_notable
 
+_LOG = logging.getLogger(__name__)
 # Bytes of one transaction, under the service's limit of 4 MiB, and what each operation takes beside its values.
 _LARGEST, _FRAME = 3_900_000, 2048
 
@@ -73,10 +76,18 @@ class TableLedger:
             for transaction in ahead:
                 await self._table.submit(transaction)
             answers = await self._table.submit(last)
-            if entry.filed not in {"", month}:
-                # Where a crash leaves that one behind, `forget` sees that the entry is filed elsewhere.
-                await self._table.delete(shard(entry.key), [filed_row(entry.filed, entry.key)])
+        if entry.filed not in {"", month}:
+            await self._unfile(entry)
         return _renewed(filed, str(answers[0]["etag"]))
+
+    async def _unfile(self, entry: Entry) -> None:
+        """Takes the entry off the list of an earlier month. It is written by now, so whatever comes of this is no
+        reason to write it again: `forget` sees that the entry is filed elsewhere."""
+        try:
+            async with own_store("ledger"):
+                await self._table.delete(shard(entry.key), [filed_row(entry.filed, entry.key)])
+        except TryAgain as again:
+            _LOG.info("an entry stays listed under an earlier month: %s", again)
 
     def _notices(self, rows: Sequence[Row]) -> list[Operation]:
         notable = [row for row in rows if self._notifies and is_notable(row)]
@@ -98,27 +109,28 @@ class TableLedger:
         async with own_store("ledger"):
             await self._table.submit([("upsert", note | times)])
 
-    async def interrupted(self, now: datetime) -> tuple[Intention, ...]:
-        """The intentions whose lease has run out."""
-        found: list[Intention] = []
-        for partition in SHARDS:
+    async def interrupted(self, now: datetime) -> tuple[str, ...]:
+        """The messages that bring open work to its end: intentions whose lease has run out, and orders to undo."""
+
+        async def of_one(partition: str) -> list[str]:
             async with own_store("ledger"):
                 keys = [str(row["Key"]) async for row in self._table.range(partition, "i|", "i|~")]
-            for key in keys:
-                entry = await self.open(key)
-                if entry.intention and not entry.held_by_another("", now):
-                    found.append(entry.intention)
-        return tuple(found)
+            entries = [await self.open(key) for key in keys]
+            return [each.recall(now) for each in entries if each.is_open and not each.held_by_another("", now)]
+
+        return tuple(await _of_all(of_one))
 
     async def unsent(self, before: datetime, outlet: Outlet = Outlet.LOG) -> tuple[Row, ...]:
-        """The rows that were written before then and are not known to have been sent there, oldest first."""
+        """The oldest rows that were written before then and are not known to have been sent there, oldest first: one
+        page of each partition."""
         first = unsent_list(outlet)
         until = f"{first}{before:%Y-%m-%dT%H:%M:%S}"
-        found: list[Row] = []
-        for partition in SHARDS:
+
+        async def of_one(partition: str) -> list[Row]:
             async with own_store("ledger"):
-                found += [read_row(entity) for entity in await self._table.page(partition, first, until)]
-        return tuple(sorted(found, key=lambda row: str(row.columns["TimeGenerated"])))
+                return [read_row(entity) for entity in await self._table.page(partition, first, until)]
+
+        return tuple(sorted(await _of_all(of_one), key=lambda row: str(row.columns["TimeGenerated"])))
 
     async def strike(self, rows: Sequence[Row], outlet: Outlet = Outlet.LOG) -> None:
         """Takes rows that were sent there off the list of unsent ones; whoever struck them before is as good."""
@@ -126,6 +138,22 @@ class TableLedger:
             own = sorted({unsent_row(row, outlet) for row in rows if shard(row.chain) == partition})
             async with own_store("ledger"):
                 await self._table.delete(partition, own)
+
+
+async def _of_all[T](of_one: Callable[[str], Awaitable[list[T]]]) -> list[T]:
+    """What the partitions hold. One that does not answer does not keep the others from it: it is asked again with the
+    next run. Raises TryAgain where none of the rest holds anything either."""
+    found: list[T] = []
+    failure: TryAgain | None = None
+    for partition in SHARDS:
+        try:
+            found += await of_one(partition)
+        except TryAgain as again:
+            failure = again
+            _LOG.info("a partition of the ledger is passed over: %s", again)
+    if failure is not None and not found:
+        raise failure
+    return found
 
 
 def _write(entry: Entry) -> Operation:
@@ -156,9 +184,9 @@ def _size(operation: Operation) -> int:
 
 
 def _list(entry: Entry) -> list[Operation]:
-    """Lists an intention as open, or strikes it from the list it is known to be on."""
+    """Lists the entry as one with open work, or strikes it from the list it is known to be on."""
     listed = {"PartitionKey": shard(entry.key), "RowKey": intention_row(entry.key)}
-    if entry.intention is not None:
+    if entry.is_open:
         return [("upsert", listed | {"Key": entry.key})]
     return [("delete", listed)] if entry.version and entry.version.listed else []
 
@@ -183,4 +211,4 @@ def _archived(rows: Sequence[Row]) -> list[Operation]:
 
 
 def _renewed(entry: Entry, etag: str) -> Entry:
-    return replace(entry, version=Version(etag, entry.intention is not None))
+    return replace(entry, version=Version(etag, entry.is_open))

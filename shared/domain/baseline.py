@@ -9,7 +9,8 @@ class Baseline:
 
     `allow_lists`: a narrow allow-list with default deny counts as not public. `allow_isolation`: a resource may be
     closed although nothing could reach it afterwards. `min_ipv4_prefix`: a range with a shorter prefix than this is
-    as good as the internet. `protected`: names and ARM ids in lower case that are never written to, our own first.
+    as good as the internet. `protected`: names, types with names (`microsoft.storage/
+    storageaccounts/x`) and ARM ids in lower case that are never written to, our own first.
     `hostile`: the addresses that an attack under way comes from, which no rule may let in; empty in peace.
     """
 

@@ -18,7 +18,8 @@ class Budget:
 
     def take(self, now: datetime, limit: int, *, critical: bool) -> "Budget | None":
         """The budget with one fix more; None where the hour has no room for it."""
-        current = self if self.hour == hour_of(now) else Budget(hour_of(now))
+        # A clock that is a little behind must not begin an hour anew.
+        current = self if self.hour >= hour_of(now) else Budget(hour_of(now))
         if current.common + current.critical >= limit:
             return None
         if critical:

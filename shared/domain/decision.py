@@ -102,7 +102,7 @@ def _decide(resource: Resource, finding: Finding, mode: Mode, given: Circumstanc
         return (Decision(finding, mode, Verdict.EXEMPT, "exempt.tag", f"exempt by tag: {claim.text}"),)
     if finding.rule.mode is FixMode.DETECT_ONLY:
         return (Decision(finding, mode, Verdict.ADVISE, "advise.detect-only", f"a person has to decide this{note}"),)
-    if held := hold_on(finding.rule_id, given.holds, given.now):
+    if held := hold_on(finding.rule_id, finding.changes, given.holds, given.now):
         reason = f"held until {held.until:%F %T}Z by {held.by}{note}"
         return (Decision(finding, mode, Verdict.HELD, "held", reason, held.until),)
     refusal = _refusal(resource, finding, given)

@@ -121,7 +121,8 @@ NOT_CLOUD_SHELL = Guard("not-cloud-shell", _not_cloud_shell)
 
 
 def _not_protected(before: Resource, _after: Resource, _reads: Reads, baseline: Baseline) -> str | None:
-    if not baseline.protected & {before.id.key, before.id.name.lower()}:
+    name = before.id.name.lower()
+    if not baseline.protected & {before.id.key, name, f"{before.type.name.lower()}/{name}"}:
         return None
     return "Airlock itself works with this resource and never changes it: change it with Airlock's own deployment"
 

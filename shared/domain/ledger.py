@@ -4,15 +4,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from shared.domain.arm_id import ArmId
+from shared.domain.arm_id import ArmId, parse_arm_id
 from shared.domain.contest import Attempt, recent
 from shared.domain.orders import Approval, Hold, Undo
 from shared.domain.record import GENESIS, Outcome, Record, Row, seal
 from shared.domain.rotation import Rotation
+from shared.domain.signal import SignalKind, of_ours
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # A resource that never becomes quiet is looked at all the same after this.
 LONGEST_UNREST = timedelta(minutes=5)
+# So long acts that a dead worker began are left to the message that they belong to.
+_ACTS_TAKE = timedelta(minutes=30)
 # What a record says of a fix that ARM took.
 _TAKEN = frozenset({Outcome.FIXED, Outcome.FIX_UNVERIFIED, Outcome.FAILED})
 # How many record ids, and how many acts, an entry remembers, so that a signal delivered again adds no second row and
@@ -33,7 +36,7 @@ class Intention:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """What the storage needs to change an entry: its ETag, and whether the entry is listed as open work."""
+    """What the storage needs to change an entry: its ETag, and whether it is listed as one with open work."""
 
     etag: str
     listed: bool
@@ -46,9 +49,10 @@ class Entry:
     `watermark` is when the newest finished evaluation began its read. `held_until` and `holder` are the lease.
     `head` is the digest of the newest row of the chain. `names` are the attachable resources that the body named when
     it was last read, by key; `attached_to` the AI resources that name this one. `history` are the fixes that ARM
-    took, `rotations` the keys that were regenerated or claimed for it, `performed` the other acts (by their tokens),
-    `returns` is when a message comes back for another look. `last_signal` is the newest change that waits for the
-    resource to become quiet, `first_signal` the oldest. `holds`, `approvals` and `undos` are what operators said.
+    took, `rotations` the keys that were regenerated or claimed for it, `performed` the other acts and the approvals
+    that were spent, by their tokens. `returns` are the times at which a message comes back for another look.
+    `last_signal` is the newest change that waits for the resource to become quiet, `first_signal` the oldest.
+    `holds`, `approvals` and `undos` are what operators said.
     `filed` is the month under which it is listed to be forgotten one day (`202611`). `version` is None for an entry
     never written.
     """
@@ -66,7 +70,7 @@ class Entry:
     history: tuple[Attempt, ...] = ()
     rotations: tuple[Rotation, ...] = ()
     performed: tuple[str, ...] = ()
-    returns: datetime | None = None
+    returns: tuple[datetime, ...] = ()
     first_signal: datetime | None = None
     last_signal: datetime | None = None
     holds: tuple[Hold, ...] = ()
@@ -137,11 +141,48 @@ class Entry:
     def spent(self, approvals: Iterable[Approval], now: datetime) -> "Entry":
         """The entry without the approvals that were made use of, and without what is over."""
         used = set(approvals)
+        tokens = [_spent(approval.record_id) for approval in self.approvals if approval in used]
         return replace(
-            self,
+            self.begin_acts(tokens) if tokens else self,
             approvals=tuple(each for each in self.approvals if each not in used and each.until > now),
             holds=tuple(each for each in self.holds if each.until > now),
         )
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something was begun or ordered that has yet to be brought to its end."""
+        return self.intention is not None or bool(self.undos)
+
+    def recall(self, now: datetime) -> str:
+        """The message that brings it to its end. Raises ValueError where nothing is open."""
+        if self.intention is not None:
+            return self.intention.message
+        if not self.undos:
+            raise ValueError("nothing is open")
+        cause = f"operator {self.undos[0].request}"
+        return of_ours(SignalKind.OPERATOR_REQUEST, parse_arm_id(self.key), cause, now)
+
+    @property
+    def has_open_acts(self) -> bool:
+        """Whether acts of an incident were begun of which nobody knows yet how they ended."""
+        return self.leaves_acts_to_another("", None)
+
+    def leaves_acts_to_another(self, cause: str, now: datetime | None) -> bool:
+        """Whether open acts belong to another cause, whose own message brings them to their end.
+
+        After half an hour that message is not waited for any more; with `now` None it always is.
+        """
+        if self.intention is None or (now is not None and now - self.intention.begun > _ACTS_TAKE):
+            return False
+        return any(each.outcome is Outcome.UNCONFIRMED and each.cause != cause for each in self.intention.drafts)
+
+    def has_spent(self, record_id: str) -> bool:
+        """Whether the approval of that record let something through before."""
+        return _spent(record_id) in self.performed
+
+    def coming_back(self, moment: datetime, now: datetime) -> "Entry":
+        """The entry with one more time at which a message comes back; those that are past are dropped."""
+        return replace(self, returns=tuple(sorted({moment, *(each for each in self.returns if each > now)})))
 
     def release(self) -> "Entry":
         """The entry without a lease; an open intention stays open."""
@@ -170,6 +211,10 @@ class Entry:
         entry, rows = self.append(records)
         watermark = max(self.watermark, began) if self.watermark else began
         return replace(entry.release(), intention=None, watermark=watermark), rows
+
+
+def _spent(record_id: str) -> str:
+    return f"approval {record_id[:_OF_ID]}"
 
 
 def next_look(time: datetime, grace: timedelta) -> datetime:

@@ -17,11 +17,21 @@ HELD_FOR = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A rule that is not fixed until then, and the object id of whoever said so."""
+    """A rule that is not fixed until then, and the object id of whoever said so. Another rule must not set its `paths`
+    either: what was taken back would not last."""
 
     rule: str
     until: datetime
     by: str
+    paths: frozenset[str] = frozenset()
+
+    def covers(self, rule: str, changes: Iterable[Change]) -> bool:
+        """Whether a fix of the rule that makes the changes is held."""
+        return rule == self.rule or any(_touches(change.path, path) for change in changes for path in self.paths)
+
+
+def _touches(one: str, other: str) -> bool:
+    return one == other or one.startswith(f"{other}.") or other.startswith(f"{one}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +72,14 @@ def changes_of(recorded: Iterable[Json]) -> tuple[Change, ...]:
     return tuple(Change(as_text(each.get("path")), each.get("actual"), each.get("desired")) for each in told)
 
 
-def hold_on(rule: str, holds: Iterable[Hold], now: datetime) -> Hold | None:
-    """The hold that keeps the rule from being fixed now; the longest of several."""
-    good = [hold for hold in holds if hold.rule == rule and hold.until > now]
+def hold_on(rule: str, changes: Iterable[Change], holds: Iterable[Hold], now: datetime) -> Hold | None:
+    """The hold that keeps the changes from being made now; the longest of several."""
+    made = tuple(changes)
+    good = [hold for hold in holds if hold.until > now and hold.covers(rule, made)]
     return max(good, key=lambda hold: hold.until, default=None)
 
 
 def approval_of(rule: str, changes: Iterable[Change], approvals: Iterable[Approval], now: datetime) -> Approval | None:
     """The approval that lets exactly these changes through now."""
-    print_ = wanted(changes)
-    return next((each for each in approvals if (each.rule, each.wanted) == (rule, print_) and each.until > now), None)
+    values = wanted(changes)
+    return next((each for each in approvals if (each.rule, each.wanted) == (rule, values) and each.until > now), None)

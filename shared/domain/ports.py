@@ -10,7 +10,7 @@ from shared.domain.arm_id import ArmId
 from shared.domain.body import JsonObject
 from shared.domain.fix import Fix
 from shared.domain.kept import Kept
-from shared.domain.ledger import Entry, Intention
+from shared.domain.ledger import Entry
 from shared.domain.operator import Caller
 from shared.domain.record import Row
 from shared.domain.secret import Secret
@@ -98,8 +98,8 @@ class Ledger(Protocol):
         """Notes beside the entry the oldest and the newest change that wait for the resource to become quiet."""
         ...
 
-    async def interrupted(self, now: datetime) -> tuple[Intention, ...]:
-        """The intentions whose lease has run out."""
+    async def interrupted(self, now: datetime) -> tuple[str, ...]:
+        """The messages that bring open work to its end: intentions whose lease has run out, and orders to undo."""
         ...
 
 

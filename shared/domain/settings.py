@@ -15,7 +15,7 @@ from shared.domain.baseline import Baseline
 from shared.domain.catalogue import Catalogue
 from shared.domain.mode import Mode
 from shared.domain.remediation import Remediation, Rule
-from shared.domain.resource_types import ResourceType
+from shared.domain.resource_types import STORAGE, ResourceType
 from shared.domain.response import Response
 
 PREFIX = "AIRLOCK_"
@@ -392,4 +392,6 @@ def _host_resources(environment: Mapping[str, str]) -> frozenset[str]:
     parts = (part.partition("=") for part in storage.connection.split(";"))
     named = {value.strip() for name, _, value in parts if name.strip().lower() == "accountname"}
     site = environment.get("WEBSITE_SITE_NAME", "")
-    return frozenset(name.lower() for name in {storage.account, *hosts, *named, site} if name)
+    accounts = {f"{STORAGE.name}/{name}" for name in {storage.account, *hosts, *named} if name}
+    # With its type: somebody could else give an account of another type that name to be left alone.
+    return frozenset(name.lower() for name in {*accounts, f"Microsoft.Web/sites/{site}" if site else ""} if name)

@@ -58,7 +58,7 @@ class Signal:
     `ticket` is the lease that the signal held when it was put back, empty on its first delivery. `failed` is an
     operation that is said to have failed or been cancelled. Our own sweeps and operators have no event behind them:
     what they want stands in the ledger, so that nobody can order anything by a message. `due` is set on a signal that
-    was put back to be looked at once more at its time, `recalled` on one that the timer brings back as long as its fix
+    was put back to be looked at once more at that time, `recalled` on one that the timer brings back as long as its fix
     is open.
     """
 
@@ -81,7 +81,7 @@ class Signal:
     attempt: int = 1
     ticket: str = ""
     failed: bool = False
-    due: bool = False
+    due: datetime | None = None
     recalled: bool = False
 
 
@@ -144,11 +144,11 @@ def _parse(text: str, received: datetime) -> Signal | Unreadable:
             found = replace(found, place=_parsed(as_text(again.get("place"))))
         ticket = one_line(as_text(again.get("ticket")), 64)
         # Not looked at before it is due, so a read that began before does not cover it.
-        due = as_text(again.get("due"))
-        time = max(found.time, _time(due, received)) if due else found.time
+        due = _moment(as_text(again.get("due")))
+        time = max(found.time, min(due, received)) if due else found.time
         recalled = again.get("recalled") is True
         return replace(
-            found, time=time, due=bool(due), attempt=_count(again.get("attempt")), ticket=ticket, recalled=recalled
+            found, time=time, due=due, attempt=_count(again.get("attempt")), ticket=ticket, recalled=recalled
         )
     return _signal(message, received)
 
@@ -272,6 +272,12 @@ def about(signal: Signal, other: ArmId, now: datetime) -> str:
     return put_back(replace(signal, target=other, elsewhere=True, attempt=0), due=now)
 
 
+def due_at(message: str, now: datetime) -> str:
+    """The message of a signal that was put back, asking for a look after that time instead."""
+    told = as_object(json.loads(message))
+    return json.dumps(told | {"airlock": as_object(told.get("airlock")) | {"due": now.isoformat()}})
+
+
 def put_back(signal: Signal, ticket: str = "", due: datetime | None = None) -> str:
     """The message that `parse_message` reads as the same signal, one attempt later, with the lease of that ticket.
 
@@ -283,7 +289,7 @@ def put_back(signal: Signal, ticket: str = "", due: datetime | None = None) -> s
         "ticket": ticket,
     }
     if due is not None or signal.due:
-        again["due"] = (due or signal.time).isoformat()
+        again["due"] = (due or signal.due or signal.time).isoformat()
     if signal.recalled:
         again["recalled"] = True
     if signal.place is not None:
@@ -413,16 +419,16 @@ def _address(text: str) -> str:
 
 def _time(text: str, received: datetime) -> datetime:
     """The moment the text spells, at most `received`: a forged future would hide every change before it."""
+    moment = _moment(text)
+    return min(moment, received) if moment else received
+
+
+def _moment(text: str) -> datetime | None:
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
-        return received
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    try:
-        return min(moment.astimezone(UTC), received)
-    except OverflowError:
-        return received
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _subscription(event: JsonObject) -> str:

@@ -8,6 +8,7 @@ from shared.domain.drift import Finding
 from shared.domain.failure import Cause
 from shared.domain.mode import Mode
 from shared.domain.orders import Undo
+from shared.domain.redact import redact
 from shared.domain.remediation import Remediation, Rule
 from shared.domain.resource import Resource
 from shared.domain.resource_types import ResourceType
@@ -33,6 +34,8 @@ def take_back(undo: Undo, resource: Resource, catalogue: Catalogue, settings: Se
         return Cause("undo.mode", f"{text}: set it to enforce, or put the values in Changes back by hand")
     back: list[Change] = []
     for change in undo.changes:
+        if at(rule.defaults, change.path) is None:
+            return Cause("undo.foreign-path", f"{undo.rule} never sets {redact(change.path, 128)}")
         live = resource.at(change.path)
         before = at(rule.defaults, change.path) if change.actual is None else change.actual
         if same(live, before):

@@ -67,7 +67,7 @@ entries = st.builds(
         st.builds(Rotation, texts, texts, st.text("0123456789abcdef", max_size=12), moments, st.booleans()), max_size=4
     ).map(tuple),
     performed=st.lists(texts, max_size=3).map(tuple),
-    returns=st.none() | moments,
+    returns=st.lists(moments, max_size=3).map(tuple),
 )
 
 

@@ -30,7 +30,7 @@ FULL = Entry(
     names=frozenset({STORAGE.lower(), VAULT.lower()}),
     settings_digest="0123456789ab",
     history=(Attempt("AIR-001/cognitive-accounts", NOW - SECOND), Attempt("AIR-002/cognitive-accounts", NOW)),
-    returns=NOW + timedelta(hours=1),
+    returns=(NOW + timedelta(hours=1), NOW + timedelta(days=2)),
     holds=(Hold("AIR-001/cognitive-accounts", NOW + timedelta(days=7), "oid"),),
     approvals=(Approval("AIR-101/cognitive-accounts", "0123456789abcdef", NOW, "oid", "f" * 32),),
     undos=(Undo("AIR-002/cognitive-accounts", (Change("a.b", None, [1, {"c": "d"}]),), "e" * 32, "oid", "request"),),

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -92,11 +93,7 @@ TLS, BLOBS = "AIR-004/storage", "AIR-005/storage"
 CATALOGUE = Catalogue((enforce_tls.REMEDIATION, disallow_blob_public_access.REMEDIATION))
 OLD_TLS: JsonObject = {"minimumTlsVersion": "TLS1_0"}
 PUBLIC: JsonObject = {"allowBlobPublicAccess": True}
-SOUND: JsonObject = {
-    "allowBlobPublicAccess": False,
-    "minimumTlsVersion": "TLS1_2",
-    "supportsHttpsTrafficOnly": True,
-}
+SOUND = bodies.storage(allowBlobPublicAccess=False, minimumTlsVersion="TLS1_2", supportsHttpsTrafficOnly=True)
 STAMP = Stamp("1.2.3", "0123456789ab")
 ENFORCE = Settings(Mode.ENFORCE)
 
@@ -107,7 +104,7 @@ class Tug:
 
     now: datetime = NOW
     entry: Entry = field(default_factory=lambda: Entry(""))
-    live: Resource = field(default_factory=lambda: bodies.resource(STORAGE, bodies.storage(**SOUND)))
+    live: Resource = field(default_factory=lambda: bodies.resource(STORAGE, SOUND))
     told: list[tuple[datetime, Decision]] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
 
@@ -125,9 +122,7 @@ class Tug:
         before = Resource(self.live.id, STORAGE, changed)
         heard = signal(id=f"event-{len(self.told)}", cause=f"event-{len(self.told)}", time=self.now, received=self.now)
         findings = evaluate(before, CATALOGUE, ENFORCE.baseline)
-        decisions = decide(
-            before, findings, Circumstances(ENFORCE, {}, self.entry.history, self.now, ENFORCE.baseline)
-        )
+        decisions = decide(before, findings, Circumstances(ENFORCE, {}, self.entry.history, self.now, ENFORCE.baseline))
         fixes = [decision for decision in decisions if decision.verdict is Verdict.FIX]
         self.live = as_fixed(before, [decision.finding for decision in fixes])
         records = [
@@ -164,7 +159,7 @@ class Tug:
 
 def waits(minutes: Sequence[int]) -> list[float]:
     """The hours between the fixes."""
-    return [(later - earlier) / 60 for earlier, later in zip(minutes, minutes[1:], strict=False)]
+    return [(later - earlier) / 60 for earlier, later in pairwise(minutes)]
 
 
 class TestTugOfWar:
@@ -255,7 +250,9 @@ class TestTugOfWar:
         tug.fight(3 * MINUTE, OLD_TLS)
         history = tug.entry.history
         told = [record for record in tug.records if record.outcome is Outcome.FIXED]
-        others = [outcome for outcome in Outcome if outcome not in {Outcome.FIXED, Outcome.FIX_UNVERIFIED, Outcome.FAILED}]
+        others = [
+            outcome for outcome in Outcome if outcome not in {Outcome.FIXED, Outcome.FIX_UNVERIFIED, Outcome.FAILED}
+        ]
         for outcome in others:
             tug.entry, _ = tug.entry.append([Record(time_generated=tug.now, outcome=outcome, rule=told[0].rule)])
         assert tug.entry.history == history

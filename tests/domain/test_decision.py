@@ -17,7 +17,8 @@ from shared.domain.mode import Mode
 from shared.domain.orders import Approval, Hold, wanted
 from shared.domain.remediation import FixMode, Severity
 from shared.domain.settings import Operational, Settings
-from tests.domain.making import NOW, RULE, decision, finding, resource, rule_in
+from tests.domain.making import NOW, RULE, finding, resource, rule_in
+from tests.domain.making import decision as decided
 from tests.hostile import anything
 
 REFUSES = Guard("refuses", lambda _before, _after, _reads, _baseline: "do this first")
@@ -238,7 +239,7 @@ class TestCriticalRules:
         found = replace(finding(), remediation=replace(finding().remediation, severity=severity))
         is_told = severity is Severity.CRITICAL
         assert verdicts(found, FIGHT) == (["fix", "contested.critical"] if is_told else ["contested"])
-        assert is_critical(decision(found=found)) is is_told
+        assert is_critical(decided(found=found)) is is_told
 
     def test_in_audit_nobody_fights(self) -> None:
         assert verdicts(critical(), replace(FIGHT, settings=Settings())) == ["audit"]
@@ -292,8 +293,12 @@ class TestApprovals:
         assert verdicts(found, replace(CALM, approvals=(approval(found, **changes),))) == ["approval.needed"]
 
     @given(
-        st.lists(st.builds(Change, st.sampled_from(["properties.a", "properties.b.c"]), anything, anything), max_size=2),
-        st.lists(st.builds(Change, st.sampled_from(["properties.a", "properties.b.c"]), anything, anything), max_size=2),
+        st.lists(
+            st.builds(Change, st.sampled_from(["properties.a", "properties.b.c"]), anything, anything), max_size=2
+        ),
+        st.lists(
+            st.builds(Change, st.sampled_from(["properties.a", "properties.b.c"]), anything, anything), max_size=2
+        ),
     )
     def test_exactly_the_approved_values_come_through(self, approved: list[Change], found: list[Change]) -> None:
         rule = rule_in(FixMode.APPROVAL)
@@ -304,7 +309,7 @@ class TestApprovals:
 
 def test_what_is_over_budget_waits_for_the_next_hour() -> None:
     until = NOW + timedelta(minutes=62)
-    fix = replace(decision(), approval=approval(finding()))
+    fix = replace(decided(), approval=approval(finding()))
     told = over_budget(fix, 100, until)
     assert (told.verdict, told.code, told.until) == (Verdict.OVER_BUDGET, "over-budget", until)
     assert told.reason == (

@@ -11,6 +11,7 @@ from shared.domain.contest import Attempt
 from shared.domain.ledger import LONGEST_UNREST, Entry, Intention, Version, next_look
 from shared.domain.orders import Approval, Hold, Undo, approval_of, hold_on
 from shared.domain.record import GENESIS, Outcome
+from shared.domain.signal import Signal, SignalKind, parse_message
 from tests.domain.making import NOW, TARGET, moments, record
 
 ENTRY = Entry(TARGET.key)
@@ -210,9 +211,9 @@ def test_a_hold_stands_in_place_of_the_one_before() -> None:
 @given(st.lists(holds, max_size=5), holds, moments)
 def test_whoever_held_a_rule_last_is_who_counts(before: list[Hold], hold: Hold, now: datetime) -> None:
     entry = replace(ENTRY, holds=tuple(before)).held(hold)
-    assert hold_on(hold.rule, entry.holds, now) == (hold if hold.until > now else None)
+    assert hold_on(hold.rule, (), entry.holds, now) == (hold if hold.until > now else None)
     for rule in {RULE, OTHER} - {hold.rule}:
-        assert hold_on(rule, entry.holds, now) == hold_on(rule, before, now)
+        assert hold_on(rule, (), entry.holds, now) == hold_on(rule, (), before, now)
 
 
 def test_a_release_ends_hold_and_fight_of_its_rule_alone() -> None:
@@ -248,9 +249,22 @@ def test_approvals_that_are_over_go_with_the_next_one(until: datetime, stays: bo
 def test_an_approval_lets_its_fix_through_once() -> None:
     other = replace(APPROVAL, wanted="f" * 16)
     entry = replace(ENTRY, approvals=(APPROVAL, other), holds=(HOLD,))
-    assert entry.spent([APPROVAL], NOW) == replace(entry, approvals=(other,))
+    after = entry.spent(iter([APPROVAL]), NOW)
+    assert (after.approvals, after.holds) == ((other,), (HOLD,))
     assert entry.spent([], NOW) == entry
-    assert entry.spent(iter([APPROVAL, other]), NOW) == replace(entry, approvals=())
+    assert entry.spent([APPROVAL, other], NOW).approvals == ()
+
+
+def test_an_approval_that_was_spent_is_remembered_as_such() -> None:
+    """Else the same record could be approved again, and let its fix through once more."""
+    other = replace(APPROVAL, wanted="f" * 16, record_id="e" * 32)
+    entry = replace(ENTRY, approvals=(APPROVAL, other))
+    assert not entry.has_spent(APPROVAL.record_id)
+    after = entry.spent([APPROVAL], NOW)
+    assert after.has_spent(APPROVAL.record_id)
+    assert not after.has_spent(other.record_id)
+    assert not ENTRY.spent([APPROVAL], NOW).has_spent(APPROVAL.record_id), "nobody had given that one"
+    assert not entry.spent([], NOW + WEEK).has_spent(APPROVAL.record_id), "it was over"
 
 
 def test_a_word_that_was_given_anew_is_not_spent_with_the_old_one() -> None:
@@ -264,7 +278,7 @@ def test_what_is_over_is_dropped_and_nothing_else(before: list[Approval], held: 
     assert entry.approvals == tuple(each for each in before if each.until > now)
     assert entry.holds == tuple(each for each in held if each.until > now)
     for rule in (RULE, OTHER):
-        assert hold_on(rule, entry.holds, now) == hold_on(rule, held, now)
+        assert hold_on(rule, (), entry.holds, now) == hold_on(rule, (), held, now)
         assert approval_of(rule, (), entry.approvals, now) == approval_of(rule, (), before, now)
 
 
@@ -293,6 +307,58 @@ def test_no_order_touches_the_chain_the_lease_or_the_watermark() -> None:
         entry.held(HOLD),
         entry.released(RULE),
         entry.approved(APPROVAL, NOW),
-        entry.spent([APPROVAL], NOW),
+        entry.spent([], NOW),
     ):
         assert replace(after, holds=(), approvals=(), history=()) == entry
+
+
+@given(st.lists(moments, max_size=6), moments)
+def test_what_comes_back_is_known_until_it_came(times: list[datetime], now: datetime) -> None:
+    entry = ENTRY
+    for moment in times:
+        entry = entry.coming_back(moment, now)
+        assert moment in entry.returns
+    assert {*entry.returns} >= {moment for moment in times if moment > now}
+    assert list(entry.returns) == sorted({*entry.returns})
+    assert sum(moment <= now for moment in entry.returns) <= 1
+
+
+def test_an_order_to_undo_is_open_work_and_brings_itself_back() -> None:
+    assert not ENTRY.is_open
+    with pytest.raises(ValueError, match="nothing is open"):
+        ENTRY.recall(NOW)
+    ordered = replace(ENTRY, undos=(Undo(RULE, (), "f" * 32, "oid", "request-1"),))
+    assert ordered.is_open
+    found = parse_message(ordered.recall(NOW), NOW)
+    assert isinstance(found, Signal)
+    assert (found.kind, found.id) == (SignalKind.OPERATOR_REQUEST, "operator request-1")
+    assert found.target is not None
+    assert found.target.key == ENTRY.key
+    begun = ordered.intend(INTENTION, "me", NOW + SECOND)
+    assert begun.is_open
+    assert begun.recall(NOW) == INTENTION.message
+
+
+@pytest.mark.parametrize(
+    "outcome, cause, age, leaves",
+    [
+        (Outcome.UNCONFIRMED, "alert a", timedelta(), True),
+        (Outcome.UNCONFIRMED, "alert a", timedelta(minutes=30), True),
+        (Outcome.UNCONFIRMED, "alert a", timedelta(minutes=31), False),
+        # Its own message.
+        (Outcome.UNCONFIRMED, "event-1", timedelta(), False),
+        # A fix is brought to its end by whoever comes next.
+        (Outcome.FIX_UNVERIFIED, "alert a", timedelta(), False),
+    ],
+)
+def test_open_acts_are_left_for_a_while_to_whoever_began_them(
+    outcome: Outcome,
+    cause: str,
+    age: timedelta,
+    leaves: bool,  # noqa: FBT001 - a column
+) -> None:
+    drafts = (record(cause="event-1"), record(outcome=outcome, cause=cause))
+    entry = replace(ENTRY, intention=Intention("message", NOW - age, drafts))
+    assert entry.leaves_acts_to_another("event-1", NOW) is leaves
+    assert entry.has_open_acts is (outcome is Outcome.UNCONFIRMED)
+    assert not ENTRY.leaves_acts_to_another("event-1", NOW)

@@ -99,12 +99,33 @@ class TestHolds:
         ],
     )
     def test_the_hold_in_force(self, holds: tuple[Hold, ...], found: Hold | None) -> None:
-        assert hold_on(RULE, holds, NOW) == found
-        assert hold_on(RULE, iter(holds), NOW) == found
+        assert hold_on(RULE, (), holds, NOW) == found
+        assert hold_on(RULE, (), iter(holds), NOW) == found
+
+    @pytest.mark.parametrize(
+        "path, is_held",
+        [
+            ("properties.isSftpEnabled", True),
+            # Whatever it stands in, or what stands in it, is written with it.
+            ("properties", True),
+            ("properties.isSftpEnabled.x", True),
+            ("properties.isSftpEnabled2", False),
+            ("properties.isSftp", False),
+            ("tags", False),
+            ("", False),
+        ],
+    )
+    def test_another_rule_does_not_set_what_was_taken_back(self, path: str, is_held: bool) -> None:  # noqa: FBT001 - a column
+        held = Hold(RULE, NOW + SECOND, "oid", frozenset({"properties.isSftpEnabled", "identity.type"}))
+        changes = [TLS, Change(path, None, 1)]
+        assert hold_on(OTHER, changes, [held], NOW) == (held if is_held else None)
+        assert hold_on(OTHER, changes, [held], NOW + SECOND) is None
+        assert hold_on(RULE, changes, [held], NOW) == held
+        assert hold_on(OTHER, [TLS], [held], NOW) is None
 
     @given(st.lists(st.builds(Hold, st.sampled_from([RULE, OTHER]), moments, st.text(max_size=3))), moments)
     def test_a_hold_holds_its_rule_until_its_time_and_no_longer(self, holds: list[Hold], now: datetime) -> None:
-        found = hold_on(RULE, holds, now)
+        found = hold_on(RULE, (), holds, now)
         longest = max((each.until for each in holds if each.rule == RULE), default=now)
         assert (found is not None) is (longest > now)
         assert found is None or (found in holds and (found.rule, found.until) == (RULE, longest))

@@ -384,7 +384,9 @@ def test_a_proposal_changes_what_all_of_its_acts_change() -> None:
     st.lists(st.sampled_from([ROTATE, TAG, CAP, PAUSE]), unique=True),
     st.sampled_from(Mode),
 )
-def test_a_word_changes_nothing_but_what_waits_for_it(words: list[Approval], on_approval: list[str], mode: Mode) -> None:
+def test_a_word_changes_nothing_but_what_waits_for_it(
+    words: list[Approval], on_approval: list[str], mode: Mode
+) -> None:
     told, settings = with_row([TAG], on_approval), settings_of(mode=mode)
     before = with_word(told=told, settings=settings)
     after = with_word(*words, told=told, settings=settings)

@@ -96,9 +96,7 @@ def test_a_person_s_word_lets_a_key_be_regenerated_that_another_cause_regenerate
     keys = {} if key is None else {"Key2": key}
     found = steps(rotations, keys, ("Key2",), "a", NOW, approved={"Key2"})
     assert [f"{step.turn.value} {step.claim.cause}" for step in found] == ([turn] if turn else [])
-    assert steps(rotations, keys, ("Key2",), "a", NOW, approved={"Key1"}) == steps(
-        rotations, keys, ("Key2",), "a", NOW
-    )
+    assert steps(rotations, keys, ("Key2",), "a", NOW, approved={"Key1"}) == steps(rotations, keys, ("Key2",), "a", NOW)
 
 
 def test_one_key_may_be_approved_while_the_other_waits() -> None:

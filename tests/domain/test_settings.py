@@ -406,7 +406,9 @@ def test_the_storage_of_the_host_is_our_own(
     environment: Mapping[str, str], storage: HostStorage, own: set[str]
 ) -> None:
     assert read_host_storage(environment) == storage
-    assert read_settings(environment, CATALOG).operational.own_resources == own
+    kind = "microsoft.web/sites" if "WEBSITE_SITE_NAME" in environment else "microsoft.storage/storageaccounts"
+    typed = {f"{kind}/{name}" for name in own}
+    assert read_settings(environment, CATALOG).operational.own_resources == typed
 
 
 @pytest.mark.parametrize(
@@ -419,12 +421,13 @@ def test_the_storage_of_the_host_is_our_own(
     ],
 )
 def test_the_storage_of_the_host_is_our_own_in_every_spelling(environment: Mapping[str, str]) -> None:
-    assert "stairlock" in read_settings(environment, CATALOG).operational.own_resources
+    own = read_settings(environment, CATALOG).operational.own_resources
+    assert "microsoft.storage/storageaccounts/stairlock" in own
 
 
 def test_own_resources_add_to_what_the_host_tells() -> None:
     environment = {"WEBSITE_SITE_NAME": "func", "AIRLOCK_OWN_RESOURCES": "kv"}
-    assert read_settings(environment, CATALOG).operational.own_resources == {"func", "kv"}
+    assert read_settings(environment, CATALOG).operational.own_resources == {"microsoft.web/sites/func", "kv"}
 
 
 def test_a_connection_string_is_never_shown() -> None:

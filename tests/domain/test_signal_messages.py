@@ -91,7 +91,7 @@ def test_a_look_at_another_resource_for_the_same_reason(event: JsonObject, paddi
     found = parse_message(message, NOW)
     assert isinstance(found, Signal)
     assert found.target == other
-    assert (found.time, found.due, found.attempt) == (NOW, True, 1)
+    assert (found.time, found.due, found.attempt) == (NOW, NOW, 1)
     assert found.cause != first.cause
     kept = ("kind", "operation", "actor", "actor_ip", "correlation_id", "tenant_id", "failed")
     assert [getattr(found, name) for name in kept] == [getattr(first, name) for name in kept]
@@ -118,7 +118,7 @@ def test_a_look_that_is_due_later_covers_what_was_seen_before() -> None:
     due = NOW + timedelta(hours=1)
     again = parse_message(put_back(read(EVENT), due=due), due + timedelta(seconds=2))
     assert isinstance(again, Signal)
-    assert (again.time, again.received, again.due) == (due, NOW, True)
+    assert (again.time, again.received, again.due) == (due, NOW, due)
 
 
 def test_a_look_that_is_due_later_is_so_however_often_it_is_put_back() -> None:
@@ -127,7 +127,7 @@ def test_a_look_that_is_due_later_is_so_however_often_it_is_put_back() -> None:
     assert isinstance(first, Signal)
     again = parse_message(put_back(first), due + timedelta(minutes=1))
     assert isinstance(again, Signal)
-    assert (again.time, again.due) == (first.time, True)
+    assert (again.time, again.due) == (first.time, due)
 
 
 @pytest.mark.parametrize("due", ["2999-01-01T00:00:00Z", "yesterday", 5, None, ""])
@@ -371,24 +371,19 @@ def ours(message: str, now: datetime = NOW) -> Signal:
 def test_a_look_that_we_ask_for_is_due_at_once(kind: SignalKind) -> None:
     found = ours(of_ours(kind, TARGET, "sweep 2026-11-23", NOW), NOW + MINUTE)
     assert (found.kind, found.target, found.id) == (kind, TARGET, "sweep 2026-11-23")
-    assert (found.time, found.due, found.attempt) == (NOW, True, 1)
+    assert (found.time, found.due, found.attempt) == (NOW, NOW, 1)
     assert (found.actor, found.operation, found.ticket, found.failed) == ("", "", "", False)
     assert (found.alert, found.exposure, found.place) == (None, None, None)
 
 
-@given(st.sampled_from(OUR_KINDS), arm_ids, st.text(max_size=300), moments, st.integers(1, 5), st.booleans())
+@given(st.sampled_from(OUR_KINDS), arm_ids, st.text(max_size=300), moments, st.lists(st.booleans(), max_size=5))
 def test_what_we_ask_for_stays_the_same_however_often_it_is_put_back(
-    kind: SignalKind,
-    target: ArmId,
-    cause: str,
-    now: datetime,
-    times: int,
-    recalled: bool,  # noqa: FBT001 - drawn
+    kind: SignalKind, target: ArmId, cause: str, now: datetime, recalls: list[bool]
 ) -> None:
     first = ours(of_ours(kind, target, cause, now), now)
-    again = replace(first, recalled=recalled)
-    for number in range(1, times + 1):
-        again = ours(put_back(again, f"ticket-{number}"), now + number * MINUTE)
+    again = first
+    for number, recalled in enumerate(recalls, 1):
+        again = ours(put_back(replace(again, recalled=recalled), f"ticket-{number}"), now + number * MINUTE)
         assert again == replace(first, attempt=1 + number, ticket=f"ticket-{number}", recalled=recalled)
 
 
@@ -396,7 +391,7 @@ def test_what_we_ask_for_stays_the_same_however_often_it_is_put_back(
 def test_what_we_ask_for_may_come_back_later(target: ArmId, now: datetime, later: timedelta) -> None:
     first = ours(of_ours(SignalKind.SWEEP_HIT, target, "sweep", now), now)
     again = ours(put_back(first, due=now + later), now + later)
-    assert again == replace(first, time=now + later, attempt=2)
+    assert again == replace(first, time=now + later, due=now + later, attempt=2)
 
 
 def test_two_resources_or_two_days_are_two_causes_and_two_looks_of_one_are_one() -> None:
@@ -441,7 +436,9 @@ def test_a_kind_that_we_do_not_raise_is_unreadable(kind: Json) -> None:
     assert found.cause
 
 
-@pytest.mark.parametrize("place", ["", "/", TARGET.path + "/../x", "https://evil.example", f"{TARGET.path}?x=1", *NASTY])
+@pytest.mark.parametrize(
+    "place", ["", "/", TARGET.path + "/../x", "https://evil.example", f"{TARGET.path}?x=1", *NASTY]
+)
 def test_a_message_of_ours_that_names_no_resource_is_unreadable(place: Json) -> None:
     found = parse_message(forged(about=place), NOW)
     assert isinstance(found, Unreadable)
@@ -496,7 +493,9 @@ def test_a_large_event_that_was_kept_is_cut_to_what_is_read_of_it(event: JsonObj
     assert told(found) == told(whole)
 
 
-@pytest.mark.parametrize("text", ["x" * (KIB_48 + 1), "[" * 60_000, json.dumps(["y" * KIB_48]), "\x00" * 60_000, "9" * 60_000])
+@pytest.mark.parametrize(
+    "text", ["x" * (KIB_48 + 1), "[" * 60_000, json.dumps(["y" * KIB_48]), "\x00" * 60_000, "9" * 60_000]
+)
 def test_what_is_too_large_and_no_event_is_cut_to_what_nobody_can_read(text: str) -> None:
     cut = refit(text)
     assert len(cut) <= 1024

@@ -45,9 +45,7 @@ def order(rule: str, *changes: Change) -> Undo:
 def sftp(told: object, *changes: Change, settings: Settings | None = None) -> Decision | Cause:
     """What becomes of the order to turn SFTP on again, or to take back those changes, where SFTP is as told."""
     live = resource({"properties": {"isSftpEnabled": told}})  # type: ignore[dict-item] # JSON all the same
-    return take_back(
-        order("AIR-900/storage", *(changes or (SFTP_ON,))), live, SFTP, settings or Settings(Mode.ENFORCE)
-    )
+    return take_back(order("AIR-900/storage", *(changes or (SFTP_ON,))), live, SFTP, settings or Settings(Mode.ENFORCE))
 
 
 def back(live: Resource, found: Decision | Cause) -> Resource:
@@ -83,14 +81,7 @@ def test_every_fix_of_the_catalogue_can_be_taken_back(kind: ResourceType, form: 
         assert_restored(before, finding)
 
 
-NO_DEFAULT = pytest.mark.xfail(reason="AIR-002 writes what it states no default for, so its undo writes null", strict=True)
-
-
-@pytest.mark.parametrize(
-    "kind",
-    [pytest.param(kind, marks=NO_DEFAULT if kind in {COGNITIVE_ACCOUNTS, SEARCH} else ()) for kind in RESOURCE_TYPES],
-    ids=lambda kind: kind.slug,
-)
+@pytest.mark.parametrize("kind", RESOURCE_TYPES, ids=lambda kind: kind.slug)
 def test_there_is_a_default_for_whatever_a_fix_adds(kind: ResourceType) -> None:
     before = bodies.resource(kind, OPEN[kind])
     added = [
@@ -181,7 +172,7 @@ RULES = Change("properties.networkAcls.defaultAction", None, "Deny")
     ],
 )
 def test_all_of_it_is_put_back_or_nothing(access: str, action: str, paths: list[str] | None) -> None:
-    defaults: JsonObject = {"properties": {"networkAcls": {"defaultAction": "Allow"}}}
+    defaults: JsonObject = {"properties": {"publicNetworkAccess": "Enabled", "networkAcls": {"defaultAction": "Allow"}}}
     known = Catalogue((remediation(rules=(replace(RULE, defaults=defaults),)),))
     live = resource({"properties": {"publicNetworkAccess": access, "networkAcls": {"defaultAction": action}}})
     found = take_back(order("AIR-900/storage", PUBLIC, RULES), live, known, Settings(Mode.ENFORCE))
@@ -235,6 +226,16 @@ def test_a_rule_of_another_type_is_none_of_the_resource_s() -> None:
 def test_every_rule_is_found_by_its_id(kind: ResourceType) -> None:
     for told, rule in CATALOGUE.rules(kind):
         assert rule_of(told.rule_id(rule), kind, CATALOGUE) == (told, rule)
+
+
+@pytest.mark.parametrize("path", ["properties.other", "tags.owner", "identity", "", "properties.isSftpEnabled.x"])
+def test_what_the_rule_never_sets_is_not_written(path: str) -> None:
+    """Whoever could forge a record must not have us write what he likes."""
+    live = resource({"properties": {"isSftpEnabled": False, "other": 2}, "tags": {"owner": "x"}})
+    for changes in ([Change(path, 1, live.at(path))], [SFTP_ON, Change(path, 1, live.at(path))]):
+        found = take_back(order("AIR-900/storage", *changes), live, SFTP, Settings(Mode.ENFORCE))
+        assert isinstance(found, Cause)
+        assert found.code == "undo.foreign-path"
 
 
 def test_an_order_without_changes_takes_nothing_back() -> None:
