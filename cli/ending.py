@@ -58,11 +58,13 @@ def judge(played: Played, settings: Settings, catalogue: Catalogue) -> Verdict:
     for row in played.rows:
         rows[as_text(row.get("ResourceId")).lower()].append(row)
     live = {resource.id.key: resource for resource in resources_to_judge(played.estate)}
+    delivered = replace(played, events=[event for event in played.events if event.get("id") not in played.lost])
+    named, heard_of = _named(played.events), _named(delivered.events).keys()
     endings = tuple(
-        Ending(path, tuple(rows[key]), _broken(live.get(key), rows[key], settings, catalogue))
-        for key, path in _named(played.events).items()
+        Ending(path, tuple(rows[key]), _broken(live.get(key), rows[key], settings, catalogue, told=key in heard_of))
+        for key, path in named.items()
     )
-    incidents = judge_incidents(played, live, settings, catalogue)
+    incidents = judge_incidents(delivered, live, settings, catalogue)
     verdict = Verdict(endings, incidents, tuple(_broken_overall(played, settings, catalogue)), {})
     return replace(verdict, summary=_summary(played, verdict, settings, len(live)))
 
@@ -81,11 +83,12 @@ def _named(events: Iterable[JsonObject]) -> dict[str, str]:
 
 
 def _broken(
-    resource: Resource | None, rows: Sequence[JsonObject], settings: Settings, catalogue: Catalogue
+    resource: Resource | None, rows: Sequence[JsonObject], settings: Settings, catalogue: Catalogue, *, told: bool
 ) -> str | None:
+    """What is not as promised. `told` says that an event about it was delivered: then there must be a record."""
     if settings.mode is Mode.OFF:
         return None
-    if not rows:
+    if told and not rows:
         return "no record says what became of it"
     if resource is None or not resource.in_scope:
         return None
@@ -101,14 +104,25 @@ def _broken_overall(played: Played, settings: Settings, catalogue: Catalogue) ->
     modes |= {settings.mode_for(response, kind) for response in catalogue.responses for kind in response.types}
     if played.own_writes and Mode.ENFORCE not in modes:
         yield f"nothing enforces, and yet Airlock wrote {played.own_writes} times"
-    for outcome, count in sorted(_outcomes(played).items()):
-        if outcome in _BAD:
-            yield f"{count} records say {outcome}"
+    for outcome, count in sorted(_bad_outcomes(played).items()):
+        yield f"{count} records say {outcome}"
     yield from broken_keys(played)
     if played.repeated:
         yield f"events that came again left {output.counted(played.repeated, 'record')} more"
     if untold := _untold(played):
         yield f"the topic for outcomes was not told of {output.counted(untold, 'record')}"
+
+
+def _bad_outcomes(played: Played) -> Counter[str]:
+    """The outcomes that no fix should have. What becomes of a fix whose resource is deleted meanwhile nobody can tell:
+    there the record that it is gone is an end too."""
+    gone = {row.get("ResourceId") for row in played.rows if row.get("Outcome") == Outcome.GONE.value}
+    gone -= {body.get("id") for body in played.estate}
+    return Counter(
+        outcome
+        for row in played.rows
+        if (outcome := as_text(row.get("Outcome"))) in _BAD and row.get("ResourceId") not in gone
+    )
 
 
 def _untold(played: Played) -> int:

@@ -3,8 +3,8 @@
 import asyncio
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +13,8 @@ from local.arm.service import ArmConfig
 from local.azure import APP, LocalAzure, Plan
 from local.contoso import Deed, Leak
 from local.event_grid import Delivery
-from local.faults import Faults
+from local.faults import Faults, repeatable
+from local.host.error import HostError
 from shared.domain.arm_id import parse_arm_id
 from shared.domain.body import JsonObject, as_object, as_text
 from shared.domain.exposure import SECRET_EXPOSED, Exposure
@@ -26,6 +27,9 @@ from shared.domain.signal import Signal, parse_message
 APP_DIRECTORY = Path(__file__).resolve().parent.parent
 _TIMEOUT_SECONDS = 240.0
 _CHAOS_INTENSITY = 0.15
+_CHAOS_LOSES = 0.1
+# How often the worker is killed on a bad day, and the longest time between two deaths in seconds.
+_DEATHS, _LONGEST_LIFE = 3, 6.0
 _TICK_SECONDS = 0.1
 # What the subscriptions' own topics raise; everything else reaches Airlock through the topic of alerts.
 _RESOURCE_EVENTS = ("Microsoft.Resources.", "Microsoft.ResourceNotifications.")
@@ -67,7 +71,8 @@ class Played:
     `repeated` is how many records came of events that were delivered again, None where none were. `regenerations`
     counts by account and slot, both in lower case. `alive` are the causes of exposed keys that still open an account
     of the estate. `published` tells of each secret that a record names whether a key in force is in the vault.
-    `notified` are the RecordIds that the topic for outcomes was told, None where there is none.
+    `notified` are the RecordIds that the topic for outcomes was told, None where there is none. `lost` are the ids of
+    the events that Event Grid never delivered, `deaths` counts the workers that were killed.
     """
 
     estate: list[JsonObject] = field(default_factory=list)
@@ -82,6 +87,8 @@ class Played:
     alive: set[str] = field(default_factory=set)
     published: dict[str, bool] = field(default_factory=dict)
     notified: set[str] | None = None
+    lost: set[str] = field(default_factory=set)
+    deaths: int = 0
 
     def hear(self, event: JsonObject) -> None:
         """Notes an event that Event Grid was given."""
@@ -107,6 +114,7 @@ async def play(script: Script, watch: Callable[[Played], None]) -> Played:
         played.seconds = time.monotonic() - started
         _look(played, azure)
         played.estate = azure.export()
+        played.lost = {str(event.get("id")) for grid in (azure.grid, azure.alerts_grid) for event in grid.lost}
         _look_at_keys(played, azure)
         if script.settings.get(_NOTIFY):
             played.notified = {str(event.get("id")) for event in azure.notifications.events}
@@ -123,8 +131,22 @@ async def _tick(played: Played, azure: LocalAzure, watch: Callable[[Played], Non
 async def _perform(script: Script, played: Played, azure: LocalAzure) -> None:
     for alert in script.alerts:
         azure.report_alert(alert)
-    await azure.host.run_timer("settle")
+    # On a bad day it may fail: the timers that follow do what it could not.
+    with suppress(HostError) if script.chaos is not None else nullcontext():
+        await azure.host.run_timer("settle")
     unknown: list[JsonObject] = []
+    async with _deaths(script, played, azure):
+        await _perform_all(script, played, azure, unknown)
+    if script.chaos is not None:
+        await _calm_down(script, azure)
+    for event in unknown:
+        await azure.publish_alert(event)
+    await azure.alerts_grid.drain()
+    await azure.host.wait_idle(_TIMEOUT_SECONDS)
+
+
+async def _perform_all(script: Script, played: Played, azure: LocalAzure, unknown: list[JsonObject]) -> None:
+    """Everything but the events of alerts that Defender does not have: those are left in `unknown`."""
     known = {as_text(body.get("id")).lower() for body in (*script.alerts, *script.estate)}
     for event in script.events:
         if _is_unknown(event, known):
@@ -138,12 +160,25 @@ async def _perform(script: Script, played: Played, azure: LocalAzure) -> None:
         await azure.publish(event)
     await azure.finish(_TIMEOUT_SECONDS)
     await _attack(script, played, azure)
-    if script.chaos is not None:
-        await _calm_down(script, azure)
-    for event in unknown:
-        await azure.publish_alert(event)
-    await azure.alerts_grid.drain()
-    await azure.host.wait_idle(_TIMEOUT_SECONDS)
+
+
+@asynccontextmanager
+async def _deaths(script: Script, played: Played, azure: LocalAzure) -> AsyncIterator[None]:
+    """Kills the worker now and then, on a bad day."""
+    killing = asyncio.create_task(_kill(script.chaos, played, azure)) if script.chaos is not None else None
+    try:
+        yield
+    finally:
+        if killing is not None:
+            killing.cancel()
+
+
+async def _kill(seed: int | None, played: Played, azure: LocalAzure) -> None:
+    dice = repeatable("deaths", seed)
+    for _ in range(_DEATHS):
+        await asyncio.sleep(dice.random() * _LONGEST_LIFE)
+        await azure.host.kill_worker()
+        played.deaths += 1
 
 
 async def _publish(event: JsonObject, azure: LocalAzure) -> None:
@@ -193,11 +228,16 @@ def _leak_event(leak: Leak, azure: LocalAzure) -> JsonObject:
 
 
 async def _calm_down(script: Script, azure: LocalAzure) -> None:
-    """After the bad day everything works again, and the timer brings back what is left open past its lease."""
+    """After the bad day everything works again. Timers bring back what is left open past its lease, and find what no
+    event told of."""
     azure.faults.clear()
-    await asyncio.sleep(float(script.settings["AIRLOCK_LEASE_SECONDS"]))
-    await azure.host.run_timer("settle")
+    azure.hurry()
+    lease = float(script.settings["AIRLOCK_LEASE_SECONDS"])
     await azure.finish(_TIMEOUT_SECONDS)
+    for name in ("settle", "sweep", "settle"):
+        await asyncio.sleep(lease if name == "settle" else 0)
+        await azure.host.run_timer(name)
+        await azure.finish(_TIMEOUT_SECONDS)
 
 
 def _look(played: Played, azure: LocalAzure) -> None:
@@ -228,12 +268,16 @@ def _keys_in_force(played: Played, azure: LocalAzure) -> Iterator[str]:
 
 def _plan(script: Script) -> Plan:
     seed = script.chaos
-    delivery = Delivery() if seed is None else Delivery(seed=seed, duplicates=5, reordered=True, delay_seconds=300)
+    settings, delivery = dict(script.settings), Delivery()
+    if seed is not None:
+        delivery = Delivery(seed=seed, duplicates=5, reordered=True, delay_seconds=300, lost=_CHAOS_LOSES)
+        # Whoever kills workers does not want to wait for their messages as long as Azure does.
+        settings["AzureFunctionsJobHost__extensions__queues__visibilityTimeout"] = "00:00:01"
     return Plan(
         app_directory=APP_DIRECTORY,
         webhook="on_resource_change",
         alerts_webhook="on_defender_alert",
-        settings=script.settings,
+        settings=settings,
         stream=f"Custom-{TABLE}",
         columns=schema(),
         estate=script.estate,

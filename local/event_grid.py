@@ -125,6 +125,12 @@ class EventGrid:
     ) -> None:
         await self._run.aclose()
 
+    def change(self, delivery: Delivery) -> None:
+        """Deliver what is published from now on in another way."""
+        self._delivery = delivery
+        self._dice = repeatable("event grid", delivery.seed)
+        self._losses = repeatable("event grid losses", delivery.seed)
+
     async def publish(self, event: Event) -> None:
         """Take an event in the Event Grid schema or as CloudEvent 1.0; it is delivered in the background.
 

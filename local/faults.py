@@ -73,10 +73,11 @@ def label(fault: Fault) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Chaos:
-    """Random faults: `intensity` is the chance, 0 to 1, that a request is hit."""
+    """Random faults: `intensity` is the chance, 0 to 1, that a request is hit. With `stale` reads may be behind too."""
 
     seed: int
     intensity: float
+    stale: bool = True
 
 
 class Faults:
@@ -102,6 +103,12 @@ class Faults:
     def add(self, fault: Fault) -> None:
         """Put one more rule in force; rules are tried in the order they came."""
         self._faults.append(fault)
+
+    def rage(self, chaos: Chaos) -> None:
+        """Strike at random from now on, as if nothing had been asked for before."""
+        self._chaos = chaos
+        self._rolled.clear()
+        self._in_a_row.clear()
 
     def clear(self) -> None:
         """Let everything pass from now on, chaos included."""
@@ -160,7 +167,7 @@ class Faults:
 
     def _strikes(self, what: str, service: str, method: str, path: str) -> Random | None:
         """Dice for what happens when chaos strikes this request; None when it is spared."""
-        if self._chaos is None:
+        if self._chaos is None or (what == "stale" and not self._chaos.stale):
             return None
         roll = (what, service, method, path.lower())
         self._rolled[roll] += 1

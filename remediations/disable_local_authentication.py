@@ -55,8 +55,7 @@ REMEDIATION = Remediation(
         Rule(
             type=SEARCH,
             desired=_search,
-            # Without options a service takes API keys only.
-            defaults={"properties": {"disableLocalAuth": False, "authOptions": {"apiKeyOnly": {}}}},
+            defaults={"properties": {"disableLocalAuth": False}},
             actions=("Microsoft.Search/searchServices/write",),
             guards=(ACCEPTS_ENTRA,),
         ),

@@ -1,6 +1,6 @@
 """What has to be written to put back what a fix replaced: pure, and the counterpart of drift."""
 
-from shared.domain.body import at, same
+from shared.domain.body import at, leaves, same
 from shared.domain.catalogue import Catalogue
 from shared.domain.change import Change
 from shared.domain.decision import Decision, Verdict
@@ -32,9 +32,10 @@ def take_back(undo: Undo, resource: Resource, catalogue: Catalogue, settings: Se
     if mode is not Mode.ENFORCE:
         text = f"undoing is a write, and {remediation.name} is in mode {mode.value} here"
         return Cause("undo.mode", f"{text}: set it to enforce, or put the values in Changes back by hand")
+    sets = {path for path, _ in leaves(rule.desired(resource, settings.baseline))}
     back: list[Change] = []
     for change in undo.changes:
-        if at(rule.defaults, change.path) is None:
+        if at(rule.defaults, change.path) is None and change.path not in sets:
             return Cause("undo.foreign-path", f"{undo.rule} never sets {redact(change.path, 128)}")
         live = resource.at(change.path)
         before = at(rule.defaults, change.path) if change.actual is None else change.actual
