@@ -115,6 +115,7 @@ class TestForged:
         await running.queue(json.dumps({"airlock": again, "event": exposed(NO_KEY + "1", body, "begun")}))
         await running.finish()
         assert not running.azure.arm.regenerations
+        assert running.tags(body) == {}
 
 
 class TestHostileTexts:
