@@ -43,11 +43,12 @@ async def begun(claims: Sequence[Callable[[], Awaitable[bool]]]) -> list[bool]:
     """What came of the claims, all at the same time; who met others too often tries again, as the queue does."""
 
     async def insist(claim: Callable[[], Awaitable[bool]]) -> bool:
-        while True:
+        for _ in range(50):
             try:
                 return await claim()
             except TryAgain as again:
                 assert again.cause.code == "ledger.busy"  # noqa: PT017 - whatever else went wrong
+        raise TimeoutError
 
     return await asyncio.gather(*map(insist, claims))
 
