@@ -23,6 +23,8 @@ from shared.domain.settings import Settings
 from shared.domain.signal import Signal, SignalKind, parse_message
 
 _BAD = {Outcome.FAILED.value, Outcome.FIX_UNVERIFIED.value, Outcome.UNCONFIRMED.value, "DeadLettered"}
+# What a record says of a fix whose worker did not come back, and which the resource does not show.
+_INTERRUPTED = "fix.interrupted"
 _NOTABLE = {Severity.MEDIUM.value, Severity.HIGH.value, Severity.CRITICAL.value}
 
 
@@ -115,14 +117,25 @@ def _broken_overall(played: Played, settings: Settings, catalogue: Catalogue) ->
 
 def _bad_outcomes(played: Played) -> Counter[str]:
     """The outcomes that no fix should have. What becomes of a fix whose resource is deleted meanwhile nobody can tell:
-    there the record that it is gone is an end too."""
+    there the record that it is gone is an end too. So is a later fix for one whose worker was interrupted."""
     gone = {row.get("ResourceId") for row in played.rows if row.get("Outcome") == Outcome.GONE.value}
     gone -= {body.get("id") for body in played.estate}
+    fixed = {_which(row): _when(row) for row in sorted(played.rows, key=_when) if row.get("Outcome") == Outcome.FIXED}
     return Counter(
         outcome
         for row in played.rows
-        if (outcome := as_text(row.get("Outcome"))) in _BAD and row.get("ResourceId") not in gone
+        if (outcome := as_text(row.get("Outcome"))) in _BAD
+        and row.get("ResourceId") not in gone
+        and not (row.get("ReasonCode") == _INTERRUPTED and fixed.get(_which(row), "") > _when(row))
     )
+
+
+def _which(row: Mapping[str, Json]) -> tuple[str, str]:
+    return as_text(row.get("ResourceId")).lower(), as_text(row.get("Rule"))
+
+
+def _when(row: Mapping[str, Json]) -> str:
+    return as_text(row.get("TimeGenerated"))
 
 
 def _untold(played: Played) -> int:

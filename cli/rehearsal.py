@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -30,6 +30,7 @@ _CHAOS_INTENSITY = 0.15
 _CHAOS_LOSES = 0.1
 # How often the worker is killed on a bad day, and the longest time between two deaths in seconds.
 _DEATHS, _LONGEST_LIFE = 3, 6.0
+_HURRY_SECONDS = 3.0
 _TICK_SECONDS = 0.1
 # What the subscriptions' own topics raise; everything else reaches Airlock through the topic of alerts.
 _RESOURCE_EVENTS = ("Microsoft.Resources.", "Microsoft.ResourceNotifications.")
@@ -135,10 +136,13 @@ async def _perform(script: Script, played: Played, azure: LocalAzure) -> None:
     with suppress(HostError) if script.chaos is not None else nullcontext():
         await azure.host.run_timer("settle")
     unknown: list[JsonObject] = []
-    async with _deaths(script, played, azure):
+    if script.chaos is None:
         await _perform_all(script, played, azure, unknown)
-    if script.chaos is not None:
-        await _calm_down(script, azure)
+    else:
+        async with _meanwhile(_hurry(azure)):
+            async with _meanwhile(_kill(script.chaos, played, azure)):
+                await _perform_all(script, played, azure, unknown)
+            await _calm_down(script, azure)
     for event in unknown:
         await azure.publish_alert(event)
     await azure.alerts_grid.drain()
@@ -163,17 +167,24 @@ async def _perform_all(script: Script, played: Played, azure: LocalAzure, unknow
 
 
 @asynccontextmanager
-async def _deaths(script: Script, played: Played, azure: LocalAzure) -> AsyncIterator[None]:
-    """Kills the worker now and then, on a bad day."""
-    killing = asyncio.create_task(_kill(script.chaos, played, azure)) if script.chaos is not None else None
+async def _meanwhile(doing: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Does that until it is left."""
+    task = asyncio.create_task(doing)
     try:
         yield
     finally:
-        if killing is not None:
-            killing.cancel()
+        task.cancel()
 
 
-async def _kill(seed: int | None, played: Played, azure: LocalAzure) -> None:
+async def _hurry(azure: LocalAzure) -> None:
+    """Lets what is put back for later come soon: on a bad day that is much, and its waits add up to minutes."""
+    while True:
+        await asyncio.sleep(_HURRY_SECONDS)
+        azure.hurry()
+
+
+async def _kill(seed: int, played: Played, azure: LocalAzure) -> None:
+    """Kills the worker now and then."""
     dice = repeatable("deaths", seed)
     for _ in range(_DEATHS):
         await asyncio.sleep(dice.random() * _LONGEST_LIFE)
@@ -231,7 +242,6 @@ async def _calm_down(script: Script, azure: LocalAzure) -> None:
     """After the bad day everything works again. Timers bring back what is left open past its lease, and find what no
     event told of."""
     azure.faults.clear()
-    azure.hurry()
     lease = float(script.settings["AIRLOCK_LEASE_SECONDS"])
     await azure.finish(_TIMEOUT_SECONDS)
     for name in ("settle", "sweep", "settle"):

@@ -4,11 +4,12 @@ import asyncio
 from typing import Any
 
 import pytest
-from aiohttp import ClientError, ClientPayloadError, ClientTimeout, ServerDisconnectedError
+from aiohttp import ClientError, ClientPayloadError, ClientTimeout, ServerDisconnectedError, web
+from aiohttp.test_utils import make_mocked_request
 from azure.core.exceptions import HttpResponseError
 from azure.mgmt.storage.aio import StorageManagementClient
 
-from local.faults import CHAOS, Fault, Faults
+from local.faults import CHAOS, WIRE, Fault, Faults, chaos_of, inflict, label
 from tests.local.arm_world import (
     GROUP,
     STORAGE,
@@ -125,6 +126,85 @@ async def test_faults_come_and_go() -> None:
         faults.clear()
         assert (await world.send("GET", STORAGE)).status == 200
         assert faults.done["status"] == 1
+
+
+class Served:
+    """A handler that counts how often it carried a request out."""
+
+    def __init__(self) -> None:
+        self.times = 0
+
+    async def __call__(self, _request: web.Request) -> web.StreamResponse:
+        self.times += 1
+        return web.Response(text="carried out")
+
+
+@pytest.mark.parametrize(
+    "fault,status,times",
+    [
+        (Fault(status=503), 503, 0),
+        (Fault(status=504, after_effect=True), 504, 1),
+        (Fault(kind="reset"), 500, 0),
+        (Fault(kind="reset", after_effect=True), 500, 1),
+        (Fault(kind="hang"), 200, 1),
+        (Fault(kind="hang", after_effect=True), 200, 1),
+    ],
+)
+async def test_an_inflicted_fault_has_its_effect_once_or_never(fault: Fault, status: int, times: int) -> None:
+    served = Served()
+    answer = await inflict(fault, make_mocked_request("PATCH", STORAGE), served)
+    assert (answer.status, served.times) == (status, times)
+
+
+async def test_an_inflicted_status_says_what_was_asked_for() -> None:
+    fault = Fault(status=429, code="Busy", message="Later.", headers={"Retry-After": "7"})
+    answer = await inflict(fault, make_mocked_request("GET", STORAGE), Served())
+    assert isinstance(answer, web.Response)
+    assert answer.headers["Retry-After"] == "7"
+    assert answer.text == '{"error": {"code": "Busy", "message": "Later."}}'
+
+
+@pytest.mark.parametrize("after_effect", [False, True])
+async def test_what_hangs_is_carried_out_before_or_after_its_wait(after_effect: bool) -> None:  # noqa: FBT001 (a parameter of the test)
+    served = Served()
+    fault = Fault(kind="hang", seconds=30, after_effect=after_effect)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(inflict(fault, make_mocked_request("PATCH", STORAGE), served), 0.01)
+    assert served.times == int(after_effect)
+
+
+@pytest.mark.parametrize(
+    "fault,told",
+    [
+        (Fault(status=429), "429"),
+        (Fault(status=429, headers={"Retry-After": "1"}), "429, Retry-After 1"),
+        (Fault(status=504, after_effect=True), "504 after the effect"),
+        (Fault(kind="reset", after_effect=True), "reset after the effect"),
+        (Fault(kind="refuse_property"), "refuse property"),
+    ],
+)
+def test_a_label_tells_what_happens(fault: Fault, told: str) -> None:
+    assert label(fault) == told
+
+
+def test_a_service_has_its_own_bad_days_beside_those_of_all() -> None:
+    own = {
+        name: {label(fault) for fault in chaos_of(name)[len(CHAOS) :]} for name in ("arm", "tables", "logs", "vault")
+    }
+    assert own == {"arm": {"412"}, "tables": {"412"}, "logs": {"403", "413"}, "vault": set()}
+    for name in own:
+        labels = [label(fault) for fault in chaos_of(name)]
+        assert len(labels) == len({*labels}), "one that is there twice comes up twice as often"
+        assert all(fault.kind in WIRE for fault in chaos_of(name))
+
+
+async def test_faults_are_counted_by_service_and_by_what_happened() -> None:
+    faults = Faults([Fault(method="PATCH", status=503, times=2), Fault(method="GET", kind="stale")])
+    async with arm_world([resource(STORAGE)], faults=faults) as world:
+        for _ in range(3):
+            await world.send("PATCH", STORAGE, SECURE)
+        await world.send("GET", STORAGE)
+    assert faults.injected == {("arm", "503"): 2, ("arm", "stale"): 1}
 
 
 def outcomes(faults: Faults) -> list[object]:
