@@ -167,7 +167,7 @@ class Clients:
 
     def _transport(self, *own_addresses: str, permitted: str = "") -> GatedTransport:
         own_hosts = frozenset(urlsplit(address).netloc for address in own_addresses)
-        gate = Gate(own_hosts, urlsplit(permitted or self._options.arm_endpoint).netloc)
+        gate = Gate(own_hosts, urlsplit(permitted or self._options.arm_endpoint).netloc, may_search=not permitted)
         return GatedTransport(gate, connection_timeout=_CONNECT, read_timeout=_READ)
 
 

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
@@ -24,6 +25,20 @@ _PATIENCE = 3.0
 _ABOUT_CONTENT = frozenset({400, 413})
 # So many pages of unsent rows in one run, some 30,000 rows: a function ends after ten minutes.
 _MOST_PAGES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """What became of some rows: those that were taken, those that are refused for what they are, and whether the outlet
+    takes nothing now."""
+
+    taken: list[Row]
+    refused: list[Row]
+    is_down: bool = False
+
+    def joined(self, other: "_Sent") -> "_Sent":
+        """Both together."""
+        return _Sent([*self.taken, *other.taken], [*self.refused, *other.refused], other.is_down)
 
 
 class Courier(ABC):
@@ -63,16 +78,17 @@ class Courier(ABC):
         Ends early where the outlet does not take them: the next run goes on. Raises TryAgain when the ledger cannot
         say what they are.
         """
+        refused: set[str] = set()
         for _ in range(_MOST_PAGES):
-            rows = await self._ledger.unsent(before, self.outlet)
-            taken: list[Row] = []
+            page = await self._ledger.unsent(before, self.outlet)
+            rows = [row for row in page if row.digest not in refused]
             for chunk in chunks(rows, self.told):
                 sent = await self._send_what_can_be(chunk)
-                taken += sent
-                if not sent:
-                    break  # the others would fare no better now
-            await self._ledger.strike(taken, self.outlet)
-            if not rows or len(taken) < len(rows):
+                await self._ledger.strike(sent.taken, self.outlet)
+                refused |= {row.digest for row in sent.refused}
+                if sent.is_down:
+                    return  # the others would fare no better now
+            if not rows:
                 return
 
     async def _take(self, rows: Sequence[Row]) -> None:
@@ -95,23 +111,27 @@ class Courier(ABC):
             self._striking = asyncio.create_task(self._strike())
 
     async def _send(self, chunk: list[Row]) -> bool:
-        taken = await self._send_what_can_be(chunk)
-        self._sent += taken
-        return len(taken) == len(chunk)
+        sent = await self._send_what_can_be(chunk)
+        self._sent += sent.taken
+        return not sent.is_down
 
-    async def _send_what_can_be(self, chunk: list[Row]) -> list[Row]:
+    async def _send_what_can_be(self, chunk: list[Row]) -> _Sent:
         """Sends the rows in one call; where that is refused for what is in it, in halves, so that one row which the
-        service never takes does not keep the others from it. Answers the rows that were taken."""
+        service never takes does not keep the others from it."""
         try:
             async with told_as_failures(self.outlet.value):
                 await self.send([self.told(row) for row in chunk])
         except AirlockError as problem:
+            if problem.cause.status not in _ABOUT_CONTENT:
+                _LOG.warning("%d records wait in the ledger: %s", len(chunk), problem)
+                return _Sent([], [], is_down=True)
             half = len(chunk) // 2
-            if half and problem.cause.status in _ABOUT_CONTENT:
-                return [*await self._send_what_can_be(chunk[:half]), *await self._send_what_can_be(chunk[half:])]
-            _LOG.warning("%d records wait in the ledger: %s", len(chunk), problem)
-            return []
-        return chunk
+            if not half:
+                _LOG.warning("1 of the records waits in the ledger: %s", problem)
+                return _Sent([], chunk)
+            first = await self._send_what_can_be(chunk[:half])
+            return first if first.is_down else first.joined(await self._send_what_can_be(chunk[half:]))
+        return _Sent(chunk, [])
 
     async def _strike(self) -> None:
         while self._sent:

@@ -19,10 +19,12 @@ SEARCH_PATH = "/providers/Microsoft.ResourceGraph/resources"
 @dataclass(frozen=True, slots=True)
 class Gate:
     """`own_hosts` are the hosts of our own ledger, queue and log, which are written to in every mode; `permitted_host`
-    is where fixes and acts go, and nowhere else: Azure Resource Manager, or the vault."""
+    is where fixes and acts go, and nowhere else: Azure Resource Manager, or the vault. `may_search` says whether it
+    answers queries of Resource Graph."""
 
     own_hosts: frozenset[str]
     permitted_host: str = "management.azure.com"
+    may_search: bool = True
 
     def refusal(self, method: str, url: str, permit: Permit | None) -> str | None:
         """Why the request may not leave; None if it may.
@@ -35,7 +37,7 @@ class Gate:
             return None
         if parts.netloc != self.permitted_host:
             return f"a {method} to another host than the client is for"
-        if method in _READS or (method == "POST" and parts.path == SEARCH_PATH):
+        if method in _READS or (self.may_search and method == "POST" and parts.path == SEARCH_PATH):
             return None
         return _unpermitted(method, parts.path, permit)
 

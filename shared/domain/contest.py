@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 WINDOW = timedelta(hours=24)
 # A fight is over once no fix was needed for so long: more than the longest wait between two.
 _PEACE = timedelta(hours=48)
-_MOST_REMEMBERED = 64
+_MOST_REMEMBERED = 16
 # So many fixes of one rule on one resource within the window are made at once.
 _AT_ONCE = 3
 _FIRST_WAIT = timedelta(hours=1)
@@ -56,11 +56,12 @@ def _fight(begun: list[datetime], now: datetime) -> list[datetime]:
 def recent(history: Iterable[Attempt], now: datetime) -> tuple[Attempt, ...]:
     """The part of the history that can still count: the fights that go on, the newest attempt last.
 
-    A fight of more attempts than are remembered begins anew.
+    Of each rule the last ones are enough: by then the wait is the longest. One that is fixed each time, however often,
+    must not drive out what is known of the others.
     """
     ordered = sorted(history, key=lambda attempt: attempt.begun)
     fights = {
-        rule: set(_fight([attempt.begun for attempt in ordered if attempt.rule == rule], now))
+        rule: set(_fight([attempt.begun for attempt in ordered if attempt.rule == rule], now)[-_MOST_REMEMBERED:])
         for rule in {attempt.rule for attempt in ordered}
     }
-    return tuple(attempt for attempt in ordered if attempt.begun in fights[attempt.rule])[-_MOST_REMEMBERED:]
+    return tuple(attempt for attempt in ordered if attempt.begun in fights[attempt.rule])

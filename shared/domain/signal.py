@@ -207,7 +207,7 @@ def fit(event: JsonObject) -> str:
 def refit(text: str) -> str:
     """A message as it was kept, cut down where it was an event that no message can hold. What is no event at all is
     cut to what will be called unreadable."""
-    if len(text) <= _LARGEST:
+    if len(text.encode(errors="replace")) <= _LARGEST:
         return text
     try:
         event: Json = json.loads(text)

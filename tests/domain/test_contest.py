@@ -237,7 +237,6 @@ class TestTugOfWar:
         tug.fight(20 * DAY, OLD_TLS, every=DAY)
         assert len(tug.fixed(TLS)) == 20
 
-    @pytest.mark.xfail(reason="what is remembered of a critical rule's fixes drives out what is of others", strict=True)
     def test_a_critical_rule_that_is_fought_over_too_makes_no_difference_to_another(self) -> None:
         """A pipeline reverts all that its template says, not one property."""
         tug = Tug()

@@ -502,7 +502,6 @@ def test_what_is_too_large_and_no_event_is_cut_to_what_nobody_can_read(text: str
     assert isinstance(parse_message(cut, NOW), Unreadable)
 
 
-@pytest.mark.xfail(reason="letters are counted, not bytes", strict=True)
 def test_what_is_kept_of_wide_letters_fits_too() -> None:
     wide = json.dumps(with_data(authorization="\U0001d538" * 20_000), ensure_ascii=False)
     assert len(refit(wide).encode()) <= KIB_48
