@@ -9,7 +9,7 @@ from shared.domain.arm_id import ArmId
 from shared.domain.body import JsonObject, as_text
 from shared.domain.containment import contained
 from shared.domain.decision import Decision, Verdict
-from shared.domain.drafting import interrupted, of_decision, of_fix
+from shared.domain.drafting import interrupted, of_decision, of_fix, shows_part
 from shared.domain.drift import evaluate
 from shared.domain.failure import Cause, Refused, TryAgain
 from shared.domain.ledger import Entry, next_look
@@ -220,12 +220,18 @@ async def _attach(visit: Visit, entry: Entry, resource: Resource) -> Entry:
 
 
 def _interrupted(entry: Entry, body: JsonObject | None, fixes: Sequence[Decision] = ()) -> list[Record]:
-    """The records of a fix whose worker did not come back, except where the fix is about to be made again."""
+    """The records of a fix whose worker did not come back, except where nothing shows that it was made and it is about
+    to be made again. Of what shows, a part may have been reverted meanwhile: that it was written is told all the same.
+    """
     if entry.intention is None:
         return []
     again = {decision.finding.rule_id for decision in fixes}
     closed = [interrupted(draft, body) for draft in entry.intention.drafts]
-    return [record for record in closed if record.outcome in _DONE or record.rule not in again]
+    return [
+        record
+        for record in closed
+        if record.outcome in _DONE or record.rule not in again or (body is not None and shows_part(record, body))
+    ]
 
 
 async def _commit(entry: Entry, records: Sequence[Record], began: datetime, world: World) -> tuple[Row, ...]:

@@ -253,8 +253,17 @@ def _done(draft: Record) -> tuple[Outcome, str]:
 
 def shows_fix(record: Record, body: JsonObject) -> bool:
     """Whether the body has every value that the record's changes want."""
+    return all(_shown(record, body))
+
+
+def shows_part(record: Record, body: JsonObject) -> bool:
+    """Whether the body has any of the values that the record's changes want."""
+    return any(_shown(record, body))
+
+
+def _shown(record: Record, body: JsonObject) -> list[bool]:
     wanted = [as_object(change) for change in record.changes or []]
-    return all(same(value_at(body, as_text(change.get("path"))), change.get("desired")) for change in wanted)
+    return [same(value_at(body, as_text(change.get("path"))), change.get("desired")) for change in wanted]
 
 
 def _ms(span: timedelta) -> int:

@@ -201,6 +201,20 @@ class TestNoFixWithoutARecord:
             assert running.outcomes(bad) == {"Fixed": 1}
             assert len(running.writes(bad)) == 1
 
+    async def test_what_a_dead_worker_wrote_is_told_although_a_part_of_it_was_reverted(self) -> None:
+        bad = storage()
+        slow = Fault(kind="hang", service="arm", method="PATCH", after_effect=True, seconds=30)
+        async with airlock([bad], slow) as running:
+            await running.azure.publish(write_event(bad, datetime.now(UTC)))
+            await until(lambda: running.live(bad)["minimumTlsVersion"] == "TLS1_2")
+            running.azure.arm.estate.settle(storage(supportsHttpsTrafficOnly=True))
+            await running.azure.host.kill_worker()
+            await until_settled(running, lambda: "Fixed" in running.outcomes(bad))
+            written = [change["path"] for row in running.records(bad) for change in row.get("Changes") or []]
+            assert written.count("properties.supportsHttpsTrafficOnly") == 1
+            assert running.live(bad)["minimumTlsVersion"] == "TLS1_2"
+            assert_chained(running.azure.logs.rows)
+
     async def test_a_log_that_is_down_stops_no_fix_and_gets_the_record_later_as_it_was(self) -> None:
         bad = storage()
         async with airlock([bad], Fault(service="logs", status=503, times=None)) as running:
