@@ -28,7 +28,7 @@ from tests.engine.running import REPOSITORY
 
 _SHIPPED = ("function_app.py", "host.json", "shared", "remediations")
 # Seconds, more than a lease: a bug may leave something open for ever.
-_PATIENCE = 8.0
+_PATIENCE = 6.0
 _APART = 0.3
 _CALLS = 3
 
@@ -209,8 +209,8 @@ BUGS: tuple[Bug, ...] = (
         name="the courier sends nothing again",
         quick=False,
         file="shared/azure/courier.py",
-        old="            rows = await self._ledger.unsent(before, self.outlet)\n",
-        new="            rows: list[Row] = []\n",
+        old="        for _ in range(_MOST_PAGES):\n",
+        new="        for _ in range(0):\n",
         scenarios=("log post/503/-",),
         says="the ledger still holds",
     ),

@@ -207,6 +207,20 @@ class TestGivenEstate:
         assert not ended.folder.exists()
 
 
+class TestBadDay:
+    def test_what_is_lost_interrupted_or_refused_for_a_while_ends_as_promised_all_the_same(
+        self, tmp_path: Path
+    ) -> None:
+        bad = [account(), account("two"), storage()]
+        estate = write(tmp_path / "estate.json", bad)
+        ended = rehearse(tmp_path, "--estate", estate, "--mode", "enforce", "--chaos", "7")
+        assert ended.code == 0, ended.out + ended.err
+        assert_chained(ended.records())
+        assert ended.summary()["records"]["SweepCompleted"] == 1
+        after = ended.estate()
+        assert [after[body["id"]]["properties"].get("publicNetworkAccess") for body in bad] == ["Disabled"] * 3
+
+
 class TestGivenAlerts:
     """What Defender knows comes from a file, what is told of it from another, or from the first."""
 
