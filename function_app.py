@@ -27,13 +27,10 @@ _STORAGE = "AzureWebJobsStorage"
 @functools.cache
 def _world() -> World:
     """The one world of this process, made with the first message: the SDKs behind it are most of a cold start."""
-    from shared.azure.blobs import BlobStore
-    from shared.azure.poison import PoisonQueue
-    from shared.azure.tokens import EntraTokens
-
     from remediations import load_catalogue
     from shared.azure.archive import TableArchive
     from shared.azure.arm import ArmClient
+    from shared.azure.blobs import BlobStore
     from shared.azure.budgets import TableBudgets
     from shared.azure.clients import Clients
     from shared.azure.deliveries import Deliveries
@@ -41,7 +38,9 @@ def _world() -> World:
     from shared.azure.ledger import TableLedger
     from shared.azure.ledger_table import LedgerTable
     from shared.azure.log import RemediationLog
+    from shared.azure.poison import PoisonQueue
     from shared.azure.queue import SignalQueue
+    from shared.azure.tokens import EntraTokens
     from shared.azure.topic import OutcomeTopic
     from shared.azure.vault import KeyVault
     from shared.domain.settings import read_host_storage, read_settings, with_log

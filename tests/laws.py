@@ -25,6 +25,7 @@ from shared.domain.resource import Resource
 from shared.domain.resource_types import ResourceType
 from tests.hostile import NASTY, mutated, places, put
 from tests.remediations.bodies import resource
+from tests.tracing import untraced
 
 _CHECKER = Path(__file__).parents[2] / "shared" / "bicep" / "arm_check.py"
 _OPEN_ENUM = "(open enum: warning)"
@@ -258,15 +259,17 @@ class Laws:
 
     def test_null_is_absence(self, case: Case) -> None:
         """A property that is null is a property that is not there."""
-        for spot in places(case.body["properties"]):
-            emptied = as_object(put(case.body, ("properties", *spot), None))
-            assert_same_wants(case.judge(emptied), case.judge(as_object(without_nulls(emptied))))
+        with untraced():
+            for spot in places(case.body["properties"]):
+                emptied = as_object(put(case.body, ("properties", *spot), None))
+                assert_same_wants(case.judge(emptied), case.judge(as_object(without_nulls(emptied))))
 
     def test_no_value_anywhere_makes_the_rule_raise(self, case: Case) -> None:
         """Every position of `properties` is tried with everything that code could trip over."""
-        for spot in places(case.body["properties"]):
-            for nasty in NASTY:
-                case.judge(as_object(put(case.body, ("properties", *spot), nasty)))
+        with untraced():
+            for spot in places(case.body["properties"]):
+                for nasty in NASTY:
+                    case.judge(as_object(put(case.body, ("properties", *spot), nasty)))
 
     def test_hostile_bodies(self, rule: Rule) -> None:
         """Whatever the body: `desired` is a pure function, nulls are absence, and the fix converges."""
@@ -286,7 +289,8 @@ class Laws:
             fix(rule.type, body, find, 2)
             assert body == kept
 
-        hold()
+        with untraced():
+            hold()
 
 
 def laws(remediation: Remediation, *examples: Examples) -> type[Laws]:

@@ -6,10 +6,11 @@ import json
 import os
 import socket
 import sys
-from asyncio.subprocess import Process
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from io import FileIO
 from pathlib import Path
+from typing import Protocol
 
 from local.host.console import Console, level_of_error, level_of_output
 from local.host.error import HostError
@@ -72,6 +73,20 @@ class Answer:
         return cls(None, {name: Datum.from_wire(datum) for name, datum in outputs.items()})
 
 
+class Process(Protocol):
+    """What the host needs of a process that it has started."""
+
+    @property
+    def pid(self) -> int: ...
+
+    @property
+    def returncode(self) -> int | None: ...
+
+    def kill(self) -> None: ...
+
+    async def wait(self) -> int: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Launch:
     """How to start a worker. `environment` is everything it sees besides PATH, HOME and LANG."""
@@ -86,6 +101,19 @@ class Launch:
         measured = ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
         coverage = {name: os.environ[name] for name in measured if name in os.environ}
         return basics | coverage | dict(self.environment)
+
+    async def start(self, channel: socket.socket, out: FileIO, error: FileIO) -> Process:
+        """Start the process that speaks through `channel` and prints to `out` and `error`."""
+        descriptor = channel.fileno()
+        return await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "local.host.worker", str(descriptor), str(self.app_directory)),
+            pass_fds=(descriptor,),
+            cwd=_ROOT,
+            env=self.variables(),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=out,
+            stderr=error,
+        )
 
 
 class WorkerProcess:
@@ -128,15 +156,7 @@ class WorkerProcess:
                 undo.push_async_callback(console.close, 0)
                 await console.open()
             with theirs, printed.writing, complained.writing:
-                process = await asyncio.create_subprocess_exec(
-                    *(sys.executable, "-m", "local.host.worker", str(theirs.fileno()), str(launch.app_directory)),
-                    pass_fds=(theirs.fileno(),),
-                    cwd=_ROOT,
-                    env=launch.variables(),
-                    stdin=asyncio.subprocess.DEVNULL,
-                    stdout=printed.writing,
-                    stderr=complained.writing,
-                )
+                process = await launch.start(theirs, printed.writing, complained.writing)
             undo.pop_all()
         return cls(process, (reader, writer), (printed, complained), log)
 

@@ -14,7 +14,8 @@ from shared.domain.resource import Resource
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """One request. `if_match` is the ETag of the body it was computed from, None where the type honours none.
+    """One request. `if_match` is the ETag of the body it was computed from, `*` where the resource need only be there,
+    None where the type honours none.
 
     `mode` is the effective mode of every rule in it; the client refuses to send any but `enforce`.
     """
@@ -45,11 +46,18 @@ def merge(resource: Resource, decisions: Sequence[Decision]) -> Fix:
         target=resource.id,
         api_version=resource.type.api_version,
         body=_whole(resource, findings) if resource.type.method == "PUT" else _part(resource, findings),
-        if_match=as_text(resource.at(resource.type.etag)) or None if resource.type.etag else None,
+        if_match=_if_match(resource),
         mode=Mode.ENFORCE if modes == {Mode.ENFORCE} else Mode.AUDIT,
         rules=tuple(finding.rule_id for finding in findings),
         method=resource.type.method,
     )
+
+
+def _if_match(resource: Resource) -> str | None:
+    """The ETag of the body. What has none and is written as a whole must at least still be there: a PUT would make
+    anew what somebody deleted meanwhile."""
+    etag = as_text(resource.at(resource.type.etag)) if resource.type.etag else ""
+    return etag or ("*" if resource.type.method == "PUT" else None)
 
 
 def _part(resource: Resource, findings: Sequence[Finding]) -> JsonObject:

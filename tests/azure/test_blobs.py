@@ -236,6 +236,9 @@ async def test_a_blob_whose_end_never_comes(authority: Authority, monkeypatch: p
 @pytest.mark.usefixtures("identity")
 async def test_a_write_whose_answer_was_lost_is_there_already(authority: Authority) -> None:
     async with misbehaving(authority, Fault(kind="reset", method="PUT", after_effect=True)) as store:
+        # Nothing below us sends it again; whoever tries again finds it there.
+        with pytest.raises(TryAgain):
+            await store.create("box", "b", b"mine")
         assert not await store.create("box", "b", b"mine")
         assert await store.read("box", "b") == b"mine"
 

@@ -239,13 +239,18 @@ async def test_nobody_waits_longer_than_half_a_minute(tmp_path: Path) -> None:
     assert len(events.calls) == 1, "the SDK would have waited a minute and told again"
 
 
-@pytest.mark.parametrize("credential", ["ManagedIdentityCredential", "AzureCliCredential", "dev"])
-async def test_without_a_token_it_says_how_to_sign_in(tmp_path: Path, credential: str) -> None:
+@pytest.mark.parametrize(
+    "credential,command",
+    [("ManagedIdentityCredential", airlock_inside), ("AzureCliCredential", airlock), ("dev", airlock)],
+)
+async def test_without_a_token_it_says_how_to_sign_in(
+    tmp_path: Path, credential: str, command: Callable[..., Ended]
+) -> None:
     async with topic(tmp_path) as events:
         events.environment |= {"IDENTITY_HEADER": "wrong", "AZURE_TOKEN_CREDENTIALS": credential}
         # Whoever runs the tests may have signed in.
         events.environment |= {"PATH": "", "HOME": str(tmp_path), "AZURE_CONFIG_DIR": str(tmp_path)}
-        done = await events.told(stdin=STORAGE.encode(), command=airlock)
+        done = await events.told(stdin=STORAGE.encode(), command=command)
     assert (done.returncode, done.stdout, events.calls) == (1, "", [])
     why = "there is no Entra token: run az login, then this again"
     assert done.stderr == f"airlock: the topic {events.host} was not told: {why}\n"
@@ -315,7 +320,7 @@ def test_no_option_takes_a_secret() -> None:
 
 def test_a_terminal_is_asked_and_does_not_show_the_key() -> None:
     controller, terminal = pty.openpty()
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRLOCK_")}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AIRLOCK_", "COVERAGE_"))}
     asked = subprocess.Popen(
         [sys.executable, "-m", "cli.main", "leak", "--dry-run"],
         stdin=terminal,

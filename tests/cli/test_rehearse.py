@@ -1,4 +1,8 @@
-"""`airlock rehearse` as its user runs it: the real command, in a process of its own."""
+"""`airlock rehearse` as its user runs it.
+
+On the bundled estate it is the real command in a process of its own, with workers that start from nothing; on others it
+runs in ours, with workers that are forked.
+"""
 
 import json
 import time
@@ -22,7 +26,7 @@ from shared.domain.record import Outcome
 from shared.domain.secret import digest
 from shared.domain.settings import Settings
 from shared.domain.vault import secret_name
-from tests.cli.command import airlock, airlock_inside
+from tests.cli.command import airlock, airlock_inside, measured
 from tests.engine.alerts import alert, exposed, told
 from tests.engine.running import Body, account, assert_chained, storage
 
@@ -49,17 +53,17 @@ class Ended:
         return summary
 
 
-def rehearse(folder: Path, *options: str, settings: Mapping[str, str] | None = None) -> Ended:
-    """Runs the command with these settings and no others."""
+def rehearse(folder: Path, *options: str, **environment: str) -> Ended:
+    """Runs the command without any settings."""
     out = folder / "out"
-    done = airlock("rehearse", "--out", out, *options, stdin=b"", **dict(settings or {}))
+    done = airlock("rehearse", "--out", out, *options, stdin=b"", **environment)
     return Ended(done.returncode, done.stdout, done.stderr, out)
 
 
-def refuse(folder: Path, *options: str) -> Ended:
-    """Runs the command on what it ends over before any rehearsal begins, so in this process."""
+def rehearse_inside(folder: Path, *options: str, settings: Mapping[str, str] | None = None) -> Ended:
+    """Runs the command in this process, with these settings and no others."""
     out = folder / "out"
-    done = airlock_inside("rehearse", "--out", out, *options)
+    done = airlock_inside("rehearse", "--out", out, *options, stdin=b"", **dict(settings or {}))
     return Ended(done.returncode, done.stdout, done.stderr, out)
 
 
@@ -75,7 +79,8 @@ def first_key(estate: Sequence[Body], resource_id: str) -> str:
 
 class TestBundledEstate:
     def test_enforcing_fixes_what_may_be_fixed_and_says_why_the_rest_stands(self, tmp_path: Path) -> None:
-        ended = rehearse(tmp_path, "--mode", "enforce")
+        # Nothing else has every kind of event come twice.
+        ended = rehearse(tmp_path, "--mode", "enforce", **measured())
         assert ended.code == 0, ended.out + ended.err
         assert max(len(line) for line in ended.out.splitlines()) <= COLUMNS
         summary = ended.summary()
@@ -151,6 +156,7 @@ class TestBundledEstate:
             assert after[identity] == before[identity]
 
 
+@pytest.mark.usefixtures("forked")
 class TestGivenEstate:
     def test_an_export_and_events_in_either_form(self, tmp_path: Path) -> None:
         bad, sound = account(), storage(minimumTlsVersion="TLS1_2", supportsHttpsTrafficOnly=True)
@@ -168,7 +174,7 @@ class TestGivenEstate:
         lines = (contoso.write_event(bad, datetime.now(UTC)), cloud, {"unknown": True})
         events.write_text("\n".join(json.dumps(line) for line in lines))
         options = ("--estate", estate, "--events", str(events), "--mode", "enforce")
-        ended = rehearse(tmp_path, *options)
+        ended = rehearse_inside(tmp_path, *options)
         assert ended.code == 0, ended.out + ended.err
         assert [str(row["Outcome"]) for row in ended.records()].count("Fixed") == 3
         assert ended.estate()[bad["id"]]["properties"]["publicNetworkAccess"] == "Disabled"
@@ -177,14 +183,14 @@ class TestGivenEstate:
 
     def test_without_events_every_resource_was_just_written(self, tmp_path: Path) -> None:
         estate = write(tmp_path / "list.json", {"value": [storage("stone"), storage("sttwo")]})
-        ended = rehearse(tmp_path, "--estate", estate, "--mode", "enforce", "--json")
+        ended = rehearse_inside(tmp_path, "--estate", estate, "--mode", "enforce", "--json")
         assert ended.code == 0, ended.err
         assert json.loads(ended.out)["records"]["Fixed"] == 2
 
     def test_settings_of_the_environment_count_and_their_problems_are_told(self, tmp_path: Path) -> None:
         estate = write(tmp_path / "estate.json", [storage()])
         wrong = {"AIRLOCK_MODE": "enforce", "AIRLOCK_ENFORCE_TSL": "off"}
-        ended = rehearse(tmp_path, "--estate", estate, "--json", settings=wrong)
+        ended = rehearse_inside(tmp_path, "--estate", estate, "--json", settings=wrong)
         assert ended.code == 0
         assert "AIRLOCK_ENFORCE_TSL" in ended.err
         assert "AIRLOCK_ENFORCE_TLS" in ended.err
@@ -200,20 +206,21 @@ class TestGivenEstate:
         (tmp_path / "estate.json").write_text(estate or json.dumps([storage()]))
         (tmp_path / "events.json").write_text(events or "{}")
         paths = ("--estate", str(tmp_path / "estate.json"), "--events", str(tmp_path / "events.json"))
-        ended = refuse(tmp_path, *paths)
+        ended = rehearse_inside(tmp_path, *paths)
         assert ended.code == 2
         assert ("estate.json" if estate else "events.json") in ended.err
         assert not ended.out
         assert not ended.folder.exists()
 
 
+@pytest.mark.usefixtures("forked")
 class TestBadDay:
     def test_what_is_lost_interrupted_or_refused_for_a_while_ends_as_promised_all_the_same(
         self, tmp_path: Path
     ) -> None:
         bad = [account(), account("two"), storage()]
         estate = write(tmp_path / "estate.json", bad)
-        ended = rehearse(tmp_path, "--estate", estate, "--mode", "enforce", "--chaos", "7")
+        ended = rehearse_inside(tmp_path, "--estate", estate, "--mode", "enforce", "--chaos", "7")
         assert ended.code == 0, ended.out + ended.err
         assert_chained(ended.records())
         assert ended.summary()["records"]["SweepCompleted"] == 1
@@ -221,6 +228,7 @@ class TestBadDay:
         assert [after[body["id"]]["properties"].get("publicNetworkAccess") for body in bad] == ["Disabled"] * 3
 
 
+@pytest.mark.usefixtures("forked")
 class TestGivenAlerts:
     """What Defender knows comes from a file, what is told of it from another, or from the first."""
 
@@ -233,7 +241,7 @@ class TestGivenAlerts:
         bad = account()
         estate, report = write(tmp_path / "estate.json", [bad]), alert(bad)
         alerts = write(tmp_path / "alerts.json", self.listed(report) if form == "az" else {"value": [report]})
-        ended = rehearse(tmp_path, "--estate", estate, "--alerts", alerts, "--mode", "enforce")
+        ended = rehearse_inside(tmp_path, "--estate", estate, "--alerts", alerts, "--mode", "enforce")
         assert ended.code == 0, ended.out + ended.err
         assert ended.estate()[bad["id"]]["tags"]["airlock-incident"] == report["name"]
         assert [incident["kind"] for incident in ended.summary()["incidents"]] == ["DefenderAlert"]
@@ -258,7 +266,7 @@ class TestGivenAlerts:
         ]
         local = {"AIRLOCK_KEY_VAULT_URI": "https://contoso.vault.azure.net", "AIRLOCK_NOTIFY_TOPIC": "https://contoso"}
         began = time.monotonic()
-        ended = rehearse(tmp_path, *options, "--mode", "enforce", settings=local)
+        ended = rehearse_inside(tmp_path, *options, "--mode", "enforce", settings=local)
         assert time.monotonic() - began < 30
         assert ended.code == 0, ended.out + ended.err
         assert max(len(line) for line in ended.out.splitlines()) <= COLUMNS
@@ -280,7 +288,7 @@ class TestGivenAlerts:
     def test_an_unusable_file_ends_with_2_and_says_where(self, tmp_path: Path, text: str) -> None:
         (tmp_path / "alerts.json").write_text(text)
         estate = write(tmp_path / "estate.json", [storage()])
-        ended = refuse(tmp_path, "--estate", estate, "--alerts", str(tmp_path / "alerts.json"))
+        ended = rehearse_inside(tmp_path, "--estate", estate, "--alerts", str(tmp_path / "alerts.json"))
         assert ended.code == 2
         assert "alerts.json" in ended.err
         assert not ended.out
@@ -289,7 +297,7 @@ class TestGivenAlerts:
     def test_an_alert_that_does_not_tell_its_id_is_of_no_use(self, tmp_path: Path) -> None:
         nowhere = {name: value for name, value in alert(account()).items() if name != "id"}
         estate, alerts = write(tmp_path / "estate.json", [account()]), write(tmp_path / "alerts.json", [nowhere])
-        ended = refuse(tmp_path, "--estate", estate, "--alerts", alerts)
+        ended = rehearse_inside(tmp_path, "--estate", estate, "--alerts", alerts)
         assert ended.code == 2
         assert "$[0].id" in ended.err
 
