@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from aiohttp.typedefs import Handler
+from azure.keyvault.secrets._shared import http_challenge_cache
 from azure.keyvault.secrets.aio import SecretClient
 
 from local.certificate import Certificate
@@ -55,6 +56,8 @@ class Served:
 @asynccontextmanager
 async def vault_at(url: str, ca_file: Path) -> AsyncIterator[tuple[KeyVault, SecretClient, list[SecretClient]]]:
     """Our vault at that address, through the factory that ships."""
+    # The SDK remembers the challenge of each port for as long as the process lives, and ports are given out again.
+    http_challenge_cache.remove_challenge_for_url(url)
     made = list[SecretClient]()
     clients = TrustingClients(Operational(key_vault_uri=url), HostStorage(), ca_file)
     async with clients, clients.vault() as client:

@@ -358,7 +358,7 @@ async def test_a_workspace_is_read_from_since_on(tmp_path: Path) -> None:
 async def test_a_service_that_is_busy_is_asked_again(tmp_path: Path) -> None:
     busy = Fault(service="logs", kind="status", status=429)
     async with log_analytics(tmp_path, log(), busy) as workspace:
-        done = await workspace.verified("--since", "1h")
+        done = await workspace.verified("--since", "2h")
     assert (done.returncode, done.stderr) == (0, "")
 
 
