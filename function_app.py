@@ -8,14 +8,10 @@ from datetime import UTC, datetime
 
 import azure.functions as func
 
-from shared.burying import bury
 from shared.domain.signal import fit
 from shared.domain.stores import SIGNALS_QUEUE
-from shared.hourly import hourly
-from shared.operating import operate
 from shared.pipeline import remediate
 from shared.settle import settle
-from shared.sweeping import sweep
 from shared.world import World
 
 app = func.FunctionApp()
@@ -116,6 +112,8 @@ async def on_settle(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the bin
 @app.timer_trigger(arg_name="timer", schedule="30 */5 * * * *")
 async def on_bury(timer: func.TimerRequest) -> None:  # noqa: ARG001 - as above
     """Every five minutes: what nobody could deal with."""
+    from shared.burying import bury
+
     await bury(_world())
 
 
@@ -123,6 +121,8 @@ async def on_bury(timer: func.TimerRequest) -> None:  # noqa: ARG001 - as above
 @app.timer_trigger(arg_name="timer", schedule="0 17 */6 * * *")
 async def on_sweep(timer: func.TimerRequest) -> None:  # noqa: ARG001 - as above
     """Four times a day: drift of which no event told."""
+    from shared.sweeping import sweep
+
     await sweep(_world())
 
 
@@ -130,6 +130,8 @@ async def on_sweep(timer: func.TimerRequest) -> None:  # noqa: ARG001 - as above
 @app.timer_trigger(arg_name="timer", schedule="0 3 * * * *")
 async def on_hour(timer: func.TimerRequest) -> None:  # noqa: ARG001 - as above
     """Every hour: a sign of life, and the heads of the log's chains where nobody can change them."""
+    from shared.hourly import hourly
+
     await hourly(_world())
 
 
@@ -138,5 +140,7 @@ async def on_hour(timer: func.TimerRequest) -> None:  # noqa: ARG001 - as above
 @app.route(route="operate", methods=["POST"], trigger_arg_name="request", auth_level=func.AuthLevel.ANONYMOUS)
 async def on_operate(request: func.HttpRequest) -> func.HttpResponse:
     """What operators order: approve, undo, hold, release, replay."""
+    from shared.operating import operate
+
     reply = await operate(request.get_body(), request.headers.get("Authorization", ""), _world())
     return func.HttpResponse(json.dumps(reply.body), status_code=reply.status, mimetype="application/json")

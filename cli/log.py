@@ -22,8 +22,9 @@ from cli.output import counted, folded
 from shared.domain.anchor import Anchor
 from shared.domain.body import Json
 from shared.domain.failure import AirlockError
+from shared.domain.link import Link, examine, shown
 from shared.domain.record import FORGOTTEN_AFTER, TABLE
-from shared.domain.verification import ANCHORS, Kind, Link, Problem, Report, examine, judge, shown
+from shared.domain.verification import ANCHORS, Kind, Problem, Report, judge
 
 # How many problems are told in words before the rest is only counted; the JSON output lists all.
 _MOST_PROBLEMS = 50

@@ -23,7 +23,7 @@ from shared.domain.secret import Secret
 from shared.domain.signal import Signal
 from shared.incidents import answer, each_body
 from shared.patience import patience
-from shared.world import World, hold, record_apart
+from shared.world import World, lease, record_apart
 
 # The response that an exposed key leads to.
 _ROTATE = "rotate-exposed-keys"
@@ -165,7 +165,7 @@ async def _problem(candidate: _Candidate, body: JsonObject, search: _Search) -> 
         return None
     if reason := _kept_out(candidate, body, entry, search):
         return reason
-    entry = await hold(entry, search.ticket, search.world)
+    entry = await lease(entry, search.ticket, search.world)
     keys = await _keys(candidate, search)
     if isinstance(keys, Mapping) and _opens(keys, search.exposure):
         await _claim(candidate, entry, keys, search)
@@ -209,7 +209,7 @@ async def _claim(candidate: _Candidate, entry: Entry, keys: Mapping[str, Secret]
     slots = candidate.type.keys.slots if candidate.type.keys else ()
     found = steps(entry.rotations, keys, slots, search.exposure.cause, search.world.now())
     claims = [step.claim for step in found if step.turn is Turn.REGENERATE]
-    await hold(entry, search.ticket, search.world, claims)
+    await lease(entry, search.ticket, search.world, claims)
 
 
 async def _tell(signal: Signal, outcome: Outcome, code: str, reason: str, world: World) -> None:

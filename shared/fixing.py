@@ -63,7 +63,7 @@ async def carry_out(bench: Workbench, entry: Entry, order: Order) -> tuple[Entry
     """
     begun = bench.now()
     chained, rows = entry.append(order.closed)
-    entry = await _hold(bench, chained, order, begun, rows)
+    entry = await _intend(bench, chained, order, begun, rows)
     entry, answers = await _apply(bench, entry, order, begun)
     taken = [answer.draft for answer in answers if isinstance(answer.said, Receipt) and answer.said.failure is None]
     body = await _verify(bench, order.resource, taken) if taken else None
@@ -71,7 +71,7 @@ async def carry_out(bench: Workbench, entry: Entry, order: Order) -> tuple[Entry
     return entry, rows, [finished(_ended(answer, body), now, now - begun) for answer in answers]
 
 
-async def _hold(bench: Workbench, entry: Entry, order: Order, begun: datetime, rows: Sequence[Row] = ()) -> Entry:
+async def _intend(bench: Workbench, entry: Entry, order: Order, begun: datetime, rows: Sequence[Row] = ()) -> Entry:
     """Writes the intention, or renews its lease. Raises TryAgain if another worker came first: nothing is sent then."""
     intention = Intention(order.message, begun, tuple(order.drafts))
     return await bench.ledger.commit(entry.intend(intention, order.ticket, bench.now() + bench.lease), rows)
@@ -94,7 +94,7 @@ async def _apply(bench: Workbench, entry: Entry, order: Order, begun: datetime) 
         return entry, [_Answer(draft, receipt) for draft in order.drafts]
     answers: list[_Answer] = []
     for decision, draft in zip(order.decisions, order.drafts, strict=True):
-        entry = await _hold(bench, entry, order, begun)
+        entry = await _intend(bench, entry, order, begun)
         if answer := await _apply_alone(bench, order.resource, decision, draft):
             answers.append(answer)
     return entry, answers

@@ -1,13 +1,15 @@
 """Every hour: a sign of life, the heads of the log's chains where nobody can change them, and what may be forgotten."""
 
 import hashlib
+from dataclasses import replace
 from datetime import datetime
 
 from shared.domain.anchor import Anchor
+from shared.domain.drafting import of_airlock
 from shared.domain.failure import Cause, TryAgain
-from shared.domain.record import GENESIS, Outcome, Record
+from shared.domain.record import GENESIS, Outcome
 from shared.domain.stores import ANCHORS
-from shared.world import World, record_apart
+from shared.world import World, do_each, record_apart
 
 # How far back the anchor before is looked for, in months.
 _MOST_MONTHS = 24
@@ -15,30 +17,15 @@ _MOST_MONTHS = 24
 
 async def hourly(world: World) -> None:
     """Raises TryAgain where a part of it could not be done, after the other parts."""
-    failures: list[TryAgain] = []
-    for part in (_beat, _anchor, _forget):
-        try:
-            await part(world)
-        except TryAgain as failure:
-            failures.append(failure)
-    if failures:
-        raise failures[0]
+    await do_each(world, _beat, _anchor, _forget)
 
 
 async def _beat(world: World) -> None:
-    now, stamp = world.now(), world.stamp
-    problems = world.settings.problems
-    record = Record(
-        time_generated=now,
-        outcome=Outcome.HEARTBEAT,
-        mode=world.settings.mode.value,
-        reason_code="heartbeat.problems" if problems else "heartbeat",
-        reason=f"{len(problems)} settings have problems, so nothing enforces" if problems else "Airlock is running",
-        app_version=stamp.app_version,
-        settings_digest=stamp.settings_digest,
-        cause=f"heartbeat {now:%Y-%m-%dT%H}",
-    )
-    await record_apart(record, world)
+    now, problems = world.now(), world.settings.problems
+    code = "heartbeat.problems" if problems else "heartbeat"
+    reason = f"{len(problems)} settings have problems, so nothing enforces" if problems else "Airlock is running"
+    record = of_airlock(world.stamp, now, Outcome.HEARTBEAT, code, reason, f"heartbeat {now:%Y-%m-%dT%H}")
+    await record_apart(replace(record, mode=world.settings.mode.value), world)
 
 
 async def _anchor(world: World) -> None:

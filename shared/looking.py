@@ -101,7 +101,7 @@ async def _judge(visit: Visit, entry: Entry, resource: Resource, began: datetime
         visit = replace(visit, baseline=contained(world.settings.baseline, resource, incident))
         answered = await respond(visit, incident, entry, resource, began)
         entry = answered.entry
-        resource = await _as_left(visit, resource) if answered.acted else resource
+        resource = await visit.read_again(resource) if answered.acted else resource
     if not resource.is_settled:
         # What an incident asked for stands in the ledger by now, so it can wait for the rest.
         await _keep(answered, world)
@@ -140,17 +140,6 @@ def _used(entry: Entry, answered: Answered, records: Sequence[Record]) -> list[A
     """The approvals that let something through, now or before a worker died."""
     named = {as_text((record.evidence or {}).get("approvalOf")) for record in records if record.rule}
     return [*answered.approvals, *(approval for approval in entry.approvals if approval.record_id in named)]
-
-
-async def _as_left(visit: Visit, resource: Resource) -> Resource:
-    """The resource as acts left it."""
-    try:
-        body = await visit.world.arm.read(resource.id, resource.type.api_version)
-    except Refused as refused:
-        raise TryAgain(refused.cause) from refused  # a new look will meet it, and record it
-    if body is None:
-        raise TryAgain(Cause("arm.vanished", "the resource went away while an incident was answered"))
-    return replace(resource, body=body)
 
 
 async def _keep(answered: Answered, world: World) -> None:

@@ -9,14 +9,14 @@ from datetime import datetime, timedelta
 from shared.domain import operator
 from shared.domain.arm_id import parse_arm_id
 from shared.domain.body import JsonObject
+from shared.domain.drafting import of_airlock
 from shared.domain.failure import Cause, Refused, TryAgain
 from shared.domain.kept import Kept
 from shared.domain.ledger import Entry
 from shared.domain.mode import Mode
 from shared.domain.operator import Caller, OperatorAct, OperatorRequest, parse_request, undead
-from shared.domain.orders import APPROVED_FOR, HELD_FOR, Approval, Hold, Undo, wanted
+from shared.domain.orders import APPROVED_FOR, HELD_FOR, Approval, Hold, Undo, fingerprint
 from shared.domain.record import Outcome, Record
-from shared.domain.redact import redact
 from shared.domain.resource_types import known_type
 from shared.domain.signal import SignalKind, due_at, fit, of_ours, refit
 from shared.domain.stores import BURIED, DEAD_LETTERS
@@ -73,7 +73,7 @@ async def operate(body: bytes, authorization: str, world: World) -> Reply:
 
 def _allowed(caller: Caller, body: bytes) -> OperatorRequest:
     if not caller.may_operate:
-        raise Refused(Cause("operator.not-allowed", "the caller does not have the app role Airlock.Operator"))
+        raise Refused(Cause("operator.not-allowed", f"the caller does not have the app role {operator.ROLE}"))
     try:
         return parse_request(body)
     except ValueError as problem:
@@ -101,17 +101,8 @@ async def _tell_refused(caller: Caller | None, cause: Cause, world: World) -> No
 
 
 def _record(who: str, outcome: Outcome, code: str, reason: str, cause: str, world: World) -> Record:  # noqa: PLR0913, PLR0917 - each is a column
-    return Record(
-        time_generated=world.now(),
-        signal_kind=SignalKind.OPERATOR_REQUEST.value,
-        actor=who,
-        outcome=outcome,
-        reason_code=code,
-        reason=redact(reason),
-        app_version=world.stamp.app_version,
-        settings_digest=world.stamp.settings_digest,
-        cause=cause,
-    )
+    record = of_airlock(world.stamp, world.now(), outcome, code, reason, cause)
+    return replace(record, signal_kind=SignalKind.OPERATOR_REQUEST.value, actor=who)
 
 
 async def _do(ordered: _Ordered, world: World) -> Reply:
@@ -141,7 +132,7 @@ async def _approve(ordered: _Ordered, kept: Kept, world: World) -> Reply:
     if not kept.changes:
         raise _wrong("the record does not hold what would be done, so nobody can approve it")
     until = world.now() + APPROVED_FOR
-    approval = Approval(kept.rule, wanted(kept.changes), until, ordered.caller.object_id, kept.record_id)
+    approval = Approval(kept.rule, fingerprint(kept.changes), until, ordered.caller.object_id, kept.record_id)
     text = f"{kept.rule} is let through once, until {until:%F %T}Z"
     entry = await _opened(kept, world)
     if entry.has_spent(kept.record_id):
@@ -188,7 +179,7 @@ def _hold_of(kept: Kept, until: datetime, who: str) -> Hold:
 
 
 async def _release(ordered: _Ordered, kept: Kept, world: World) -> Reply:
-    entry = (await _opened(kept, world)).released(kept.rule)
+    entry = (await _opened(kept, world)).released(kept.rule, kept.changes)
     text = f"{kept.rule} is no longer held, and whoever fought over it is forgotten"
     record = _about(ordered, kept, Outcome.APPROVED, "operator.release", text, world)
     return await _commit(entry, record, [_look(ordered, kept, world)], world)

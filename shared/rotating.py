@@ -17,7 +17,7 @@ from shared.domain.resource_types import SEARCH
 from shared.domain.rotation import Rotation, Step, Turn, steps, with_claims, without_claim
 from shared.domain.secret import Secret
 from shared.domain.vault import secret_name
-from shared.world import Progress, Visit, hold
+from shared.world import Progress, Visit, lease
 
 # So long the primary key is left alive for a vault that does not answer; then a person has to decide.
 _VAULT_MAY_FAIL_FOR = timedelta(minutes=30)
@@ -63,7 +63,7 @@ async def prepare(
     ended = {rotation.slot for rotation in entry.rotations if rotation.cause == incident.cause and rotation.ended}
     if ended.issuperset(act.slot for act in acts):
         return nothing  # a later delivery: listing keys once more would only look like an attack
-    entry = await hold(entry, visit.ticket, visit.world)
+    entry = await lease(entry, visit.ticket, visit.world)
     taken = replace(nothing, entry=entry)
     first = acts[0]
     try:

@@ -4,10 +4,10 @@ from dataclasses import replace
 from datetime import timedelta
 
 from shared.domain.body import JsonObject
-from shared.domain.failure import TryAgain
-from shared.domain.record import Outcome, Record
+from shared.domain.drafting import of_airlock
+from shared.domain.record import Outcome
 from shared.domain.redact import redact
-from shared.world import World
+from shared.world import World, do_each
 
 # The chain of what belongs to no subscription.
 _OURS = "-"
@@ -19,14 +19,7 @@ async def settle(world: World) -> None:
     Raises TryAgain where a part of it could not be done, after the other parts; the next run does what this one did
     not.
     """
-    failures: list[TryAgain] = []
-    for part in (_recall, _send_again, _tell_settings):
-        try:
-            await part(world)
-        except TryAgain as failure:
-            failures.append(failure)
-    if failures:
-        raise failures[0]
+    await do_each(world, _recall, _send_again, _tell_settings)
 
 
 async def _recall(world: World) -> None:
@@ -46,19 +39,12 @@ async def _tell_settings(world: World) -> None:
         return
     effective: JsonObject = {name: redact(value) for name, value in world.settings.effective().items()}
     problems = world.settings.problems
-    record = Record(
-        time_generated=world.now(),
-        outcome=Outcome.SETTINGS_CHANGED,
-        mode=world.settings.mode.value,
-        reason_code="settings.problems" if problems else "settings.changed",
-        reason=redact(
-            "; ".join(("nothing enforces until this is mended", *problems)) if problems else "as evidence says"
-        ),
-        evidence={"settings": effective, "was": entry.settings_digest},
-        app_version=stamp.app_version,
-        settings_digest=stamp.settings_digest,
-        cause=f"{stamp.settings_digest} {entry.head}",
-    )
+    code = "settings.problems" if problems else "settings.changed"
+    reason = "; ".join(("nothing enforces until this is mended", *problems)) if problems else "as evidence says"
+    cause = f"{stamp.settings_digest} {entry.head}"
+    record = of_airlock(stamp, world.now(), Outcome.SETTINGS_CHANGED, code, reason, cause)
+    evidence: JsonObject = {"settings": effective, "was": entry.settings_digest}
+    record = replace(record, mode=world.settings.mode.value, evidence=evidence)
     told, rows = replace(entry, settings_digest=stamp.settings_digest).append((record,))
     await world.ledger.commit(told, rows)
     await world.log.deliver(rows)

@@ -4,17 +4,17 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import batched
 
 from shared.domain.arm_id import ArmId
 from shared.domain.body import Json, JsonObject
+from shared.domain.drafting import of_airlock
 from shared.domain.drift import evaluate
 from shared.domain.failure import AirlockError, Refused, TryAgain
 from shared.domain.mode import Mode
 from shared.domain.record import Outcome, Record
-from shared.domain.redact import redact
 from shared.domain.resource import Resource, place_of
 from shared.domain.resource_types import RESOURCE_TYPES, ResourceType, known_type
 from shared.domain.signal import SignalKind, of_ours
@@ -154,17 +154,11 @@ def _completed(began: datetime, seen: _Seen, world: World) -> Record:
         evidence["unseen"] = _told(seen.unseen)
     told = f"; not everything was seen: {seen.broken_off}" if seen.broken_off else ""
     judged, drifted = seen.judged.total(), seen.drifted.total()
-    return Record(
-        time_generated=world.now(),
-        outcome=Outcome.SWEEP_COMPLETED,
-        mode=world.settings.mode.value,
-        reason_code="sweep.broken-off" if seen.broken_off else "sweep.completed",
-        reason=redact(f"{judged} resources judged, {drifted} of them drifted{told}"),
-        evidence=evidence,
-        app_version=world.stamp.app_version,
-        settings_digest=world.stamp.settings_digest,
-        cause=f"sweep {began.isoformat()}",
-    )
+    code = "sweep.broken-off" if seen.broken_off else "sweep.completed"
+    reason = f"{judged} resources judged, {drifted} of them drifted{told}"
+    cause = f"sweep {began.isoformat()}"
+    record = of_airlock(world.stamp, world.now(), Outcome.SWEEP_COMPLETED, code, reason, cause)
+    return replace(record, mode=world.settings.mode.value, evidence=evidence)
 
 
 def _told(counted: Counter[str]) -> dict[str, Json]:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from shared.domain.decision import Decision
 from shared.domain.drafting import finished, of_fix, of_signal, performed
-from shared.domain.failure import Cause, Refused, TryAgain
+from shared.domain.failure import Cause, Refused
 from shared.domain.ledger import Entry
 from shared.domain.orders import Undo
 from shared.domain.record import Outcome, Record, Row
@@ -53,12 +53,12 @@ async def undo(visit: Visit, entry: Entry, resource: Resource, closed: Sequence[
     else:
         records = [*closed, *records]
     # What is not taken back is not left alone either.
-    refused = {order.rule for order, found in told if isinstance(found, Cause)}
+    refused = {record.rule for record in records if record.outcome is Outcome.REFUSED}
     holds = tuple(hold for hold in entry.holds if hold.rule not in refused)
     left = replace(entry, undos=(), intention=None, holds=holds)
     left, written = left.append([finished(record, world.now()) for record in records])
     entry = await world.ledger.commit(left, written)
-    return Undone(entry, rows + written, await _as_left(visit, resource) if doing else resource)
+    return Undone(entry, rows + written, await visit.read_again(resource) if doing else resource)
 
 
 def _told(visit: Visit, order: Undo, entry: Entry, resource: Resource) -> Decision | Cause:
@@ -111,13 +111,3 @@ def _without_a_write(visit: Visit, order: Undo, found: Decision | Cause) -> Reco
         return performed(record, Outcome.REFUSED, found.code, found.text, undoOf=order.record_id)
     reason = "the resource is as it was before the fix"
     return performed(record, Outcome.UNDONE, "undo.already", reason, undoOf=order.record_id)
-
-
-async def _as_left(visit: Visit, resource: Resource) -> Resource:
-    try:
-        body = await visit.world.arm.read(resource.id, resource.type.api_version)
-    except Refused as refused:
-        raise TryAgain(refused.cause) from refused  # a new look will meet it, and record it
-    if body is None:
-        raise TryAgain(Cause("arm.vanished", "the resource went away while a fix was taken back"))
-    return replace(resource, body=body)

@@ -1,6 +1,6 @@
 """Everything outside the engine, and one worker's visit to one resource."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -8,11 +8,12 @@ from shared.domain.arm_id import ArmId
 from shared.domain.baseline import Baseline
 from shared.domain.catalogue import Catalogue
 from shared.domain.drafting import Stamp, of_signal
-from shared.domain.failure import Cause, TryAgain
+from shared.domain.failure import Cause, Refused, TryAgain
 from shared.domain.incident import Incident
 from shared.domain.ledger import Entry
 from shared.domain.ports import Archive, Arm, Blobs, Budgets, Keys, Ledger, Log, Poison, Queue, Tokens, Vault
 from shared.domain.record import Outcome, Record, Row
+from shared.domain.resource import Resource
 from shared.domain.resource_types import ResourceType
 from shared.domain.rotation import Rotation, with_claims
 from shared.domain.settings import Settings
@@ -70,21 +71,31 @@ class Visit:
         """A record about the signal as a whole, on the visited resource."""
         return of_signal(self.signal, self.world.stamp, self.world.now(), outcome, code, reason, self.target)
 
+    async def read_again(self, resource: Resource) -> Resource:
+        """The resource as what was done in this visit left it. Raises TryAgain."""
+        try:
+            body = await self.world.arm.read(resource.id, resource.type.api_version)
+        except Refused as refused:
+            raise TryAgain(refused.cause) from refused  # a new look will meet it, and record it
+        if body is None:
+            raise TryAgain(Cause("arm.vanished", "the resource went away in the middle of a visit"))
+        return replace(resource, body=body)
 
-async def hold(entry: Entry, ticket: str, world: World, claims: Iterable[Rotation] = ()) -> Entry:
+
+async def lease(entry: Entry, ticket: str, world: World, claims: Iterable[Rotation] = ()) -> Entry:
     """The entry with the ticket's lease on it, for as long as a worker may take, and with the claims.
 
     Whoever is about to look at keys takes it first: a plain look that turns keys off meanwhile would leave keys that
     nobody can list any more, and that open the account again once keys are back. Raises TryAgain if another came first.
     """
-    now, lease = world.now(), world.settings.operational.lease_seconds
+    now, lasting = world.now(), world.settings.operational.lease_seconds
     if entry.held_by_another(ticket, now):
         raise TryAgain(Cause("ledger.held", "another worker is at this resource"))
     rotations = with_claims(entry.rotations, claims)
-    lasts = entry.holder == ticket and entry.held_until is not None and entry.held_until > now + lease / 2
+    lasts = entry.holder == ticket and entry.held_until is not None and entry.held_until > now + lasting / 2
     if lasts and rotations == entry.rotations:
         return entry
-    return await world.ledger.commit(replace(entry, holder=ticket, held_until=now + lease, rotations=rotations))
+    return await world.ledger.commit(replace(entry, holder=ticket, held_until=now + lasting, rotations=rotations))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +110,19 @@ class Progress:
         until = world.now() + world.settings.operational.lease_seconds
         entry, rows = self.entry.end_act(draft, record, until)
         return Progress(await world.ledger.commit(entry, rows), self.rows + rows)
+
+
+async def do_each(world: World, *parts: Callable[[World], Awaitable[None]]) -> None:
+    """Does all of it, whatever befalls a part. Raises the first TryAgain at the end; the next run does what this one
+    did not."""
+    failures: list[TryAgain] = []
+    for part in parts:
+        try:
+            await part(world)
+        except TryAgain as failure:
+            failures.append(failure)
+    if failures:
+        raise failures[0]
 
 
 async def record_apart(record: Record, world: World) -> None:

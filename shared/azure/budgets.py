@@ -4,13 +4,11 @@ import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 
-from azure.core import MatchConditions
 from azure.core.exceptions import HttpResponseError
-from azure.data.tables import UpdateMode
 
 from shared.azure.entities import budget_entity, budget_row, read_budget, shard
 from shared.azure.failures import own_store
-from shared.azure.ledger_table import LedgerTable, Operation
+from shared.azure.ledger_table import LedgerTable, swap
 from shared.domain.budget import Budget, hour_of
 from shared.domain.failure import Cause, TryAgain
 
@@ -55,18 +53,10 @@ class TableBudgets:
     async def _wrote(self, subscription: str, budget: Budget, etag: str | None) -> bool:
         self._known.pop(subscription, None)
         try:
-            (answer,) = await self._table.submit([_write(subscription, budget, etag)])
+            (answer,) = await self._table.submit([swap(budget_entity(subscription, budget), etag)])
         except HttpResponseError as error:
             if error.status_code not in _LOST:
                 raise
             return False
         self._known[subscription] = _Known(budget, str(answer["etag"]))
         return True
-
-
-def _write(subscription: str, budget: Budget, etag: str | None) -> Operation:
-    entity = budget_entity(subscription, budget)
-    if etag is None:
-        return ("create", entity)
-    guard = {"etag": etag, "match_condition": MatchConditions.IfNotModified}
-    return ("update", entity, {"mode": UpdateMode.REPLACE} | guard)

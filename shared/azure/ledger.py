@@ -5,9 +5,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from azure.core import MatchConditions
-from azure.data.tables import UpdateMode
-
 from shared.azure.entities import (
     SHARDS,
     attachment_row,
@@ -27,7 +24,7 @@ from shared.azure.entities import (
     unsent_row,
 )
 from shared.azure.failures import own_store
-from shared.azure.ledger_table import MOST, LedgerTable, Operation
+from shared.azure.ledger_table import MOST, LedgerTable, Operation, swap
 from shared.domain.arm_id import ArmId
 from shared.domain.failure import TryAgain
 from shared.domain.kept import kept_of
@@ -69,7 +66,7 @@ class TableLedger:
         """
         month = month_of(self._now())
         filed = replace(entry, filed=month)
-        kept = [_write(filed), *_list(entry), *_grown(entry, rows)]
+        kept = [swap(entry_entity(filed), _etag(filed)), *_list(entry), *_grown(entry, rows)]
         kept += [("upsert", row_entity(row)) for row in rows]
         last, *ahead = _transactions(kept, [*_filed(entry, month), *self._notices(rows), *_archived(rows)])
         async with own_store("ledger"):
@@ -156,14 +153,6 @@ async def _of_all[T](of_one: Callable[[str], Awaitable[list[T]]]) -> list[T]:
     return found
 
 
-def _write(entry: Entry) -> Operation:
-    entity = entry_entity(entry)
-    if entry.version is None:
-        return ("create", entity)
-    guard = {"etag": entry.version.etag, "match_condition": MatchConditions.IfNotModified}
-    return ("update", entity, {"mode": UpdateMode.REPLACE} | guard)
-
-
 def _transactions(kept: Sequence[Operation], notices: Sequence[Operation]) -> list[list[Operation]]:
     """What is kept and as many notices as the service takes with it, then the notices that are left."""
     transactions = [list(kept)]
@@ -208,6 +197,10 @@ def _grown(entry: Entry, rows: Sequence[Row]) -> list[Operation]:
 
 def _archived(rows: Sequence[Row]) -> list[Operation]:
     return [("upsert", kept_entity(kept, row)) for row in rows if (kept := kept_of(row)) is not None]
+
+
+def _etag(entry: Entry) -> str | None:
+    return entry.version.etag if entry.version else None
 
 
 def _renewed(entry: Entry, etag: str) -> Entry:

@@ -5,6 +5,7 @@ from typing import Any
 
 from azure.core import MatchConditions
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
+from azure.data.tables import UpdateMode
 from azure.data.tables.aio import TableClient
 
 from shared.azure.entities import Entity
@@ -98,6 +99,11 @@ class LedgerTable:
             await self._table.create_table()
         except ResourceExistsError:
             return
+
+
+def swap(entity: Entity, etag: str | None) -> Operation:
+    """Writes the entity in place of the version with that ETag; None creates it."""
+    return ("update", entity, {"mode": UpdateMode.REPLACE} | _unchanged(etag)) if etag else ("create", entity)
 
 
 def _unchanged(etag: str) -> dict[str, Any]:

@@ -9,9 +9,9 @@ from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
 
 from shared.azure.failures import odd_answers_as_failures, told_as_failures
 from shared.domain.failure import Cause, Refused
+from shared.domain.link import shown
 from shared.domain.record import TABLE
 from shared.domain.redact import redact
-from shared.domain.verification import shown
 from shared.patience import patience
 
 if TYPE_CHECKING:

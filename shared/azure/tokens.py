@@ -22,13 +22,12 @@ from shared.azure.failures import told_as_failures
 from shared.azure.gate import Gate, GatedTransport
 from shared.domain.body import Json, JsonObject, as_list, as_object, as_text
 from shared.domain.failure import AirlockError, Cause, Refused, TryAgain
-from shared.domain.operator import Caller
+from shared.domain.operator import ROLE, Caller
 from shared.domain.redact import redact
 
 if TYPE_CHECKING:
     from jwt import PyJWK
 
-ROLE = "Airlock.Operator"
 # Codes of why nobody is let in.
 NO_TOKEN = "operator.no-token"  # noqa: S105 - a reason code
 BAD_TOKEN = "operator.bad-token"  # noqa: S105 - as above

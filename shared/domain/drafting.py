@@ -55,6 +55,19 @@ class Scene:
     began: datetime
 
 
+def of_airlock(stamp: Stamp, now: datetime, outcome: Outcome, code: str, reason: str, cause: str) -> Record:  # noqa: PLR0913, PLR0917 - each is a column that only the caller knows
+    """A record of what Airlock did of its own accord, or was asked to: no event stands behind it."""
+    return Record(
+        time_generated=now,
+        outcome=outcome,
+        reason_code=code,
+        reason=redact(reason),
+        app_version=stamp.app_version,
+        settings_digest=stamp.settings_digest,
+        cause=cause,
+    )
+
+
 def of_signal(  # noqa: PLR0913, PLR0917 - each is a column that only the caller knows
     signal: Signal, stamp: Stamp, now: datetime, outcome: Outcome, code: str, reason: str, target: ArmId | None = None
 ) -> Record:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from shared.domain.arm_id import ArmId, parse_arm_id
+from shared.domain.change import Change
 from shared.domain.contest import Attempt, recent
 from shared.domain.orders import Approval, Hold, Undo
 from shared.domain.record import GENESIS, Outcome, Record, Row, seal
@@ -121,14 +122,14 @@ class Entry:
         return record.record_id[:_OF_ID] in self.remembered
 
     def held(self, hold: Hold) -> "Entry":
-        """The entry with the hold; those on the same rule, and those that are over, are dropped."""
+        """The entry with the hold, in place of those on the same rule."""
         return replace(self, holds=(*(each for each in self.holds if each.rule != hold.rule), hold))
 
-    def released(self, rule: str) -> "Entry":
-        """The entry as if nobody had ever fought over the rule or asked to leave it alone."""
+    def released(self, rule: str, changes: Sequence[Change]) -> "Entry":
+        """The entry as if nobody had ever fought over the rule or asked to leave it alone, or what it changes."""
         return replace(
             self,
-            holds=tuple(each for each in self.holds if each.rule != rule),
+            holds=tuple(each for each in self.holds if not each.covers(rule, changes)),
             history=tuple(each for each in self.history if each.rule != rule),
         )
 
@@ -165,16 +166,17 @@ class Entry:
     @property
     def has_open_acts(self) -> bool:
         """Whether acts of an incident were begun of which nobody knows yet how they ended."""
-        return self.leaves_acts_to_another("", None)
+        return bool(self._open_acts())
 
-    def leaves_acts_to_another(self, cause: str, now: datetime | None) -> bool:
-        """Whether open acts belong to another cause, whose own message brings them to their end.
+    def leaves_acts_to_another(self, cause: str, now: datetime) -> bool:
+        """Whether open acts belong to another cause, whose own message brings them to their end; after half an hour
+        that one is not waited for any more."""
+        waits = self.intention is not None and now - self.intention.begun <= _ACTS_TAKE
+        return waits and any(draft.cause != cause for draft in self._open_acts())
 
-        After half an hour that message is not waited for any more; with `now` None it always is.
-        """
-        if self.intention is None or (now is not None and now - self.intention.begun > _ACTS_TAKE):
-            return False
-        return any(each.outcome is Outcome.UNCONFIRMED and each.cause != cause for each in self.intention.drafts)
+    def _open_acts(self) -> list[Record]:
+        drafts = self.intention.drafts if self.intention else ()
+        return [draft for draft in drafts if draft.outcome is Outcome.UNCONFIRMED]
 
     def has_spent(self, record_id: str) -> bool:
         """Whether the approval of that record let something through before."""

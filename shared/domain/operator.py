@@ -9,6 +9,8 @@ from typing import NoReturn
 
 from shared.domain.body import Json, JsonObject, as_text
 
+# The app role that lets somebody order anything.
+ROLE = "Airlock.Operator"
 MOST_EVENTS = 200
 MOST_BYTES = 1024 * 1024
 # The stores that `replay` can empty, as operators call them.

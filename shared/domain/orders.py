@@ -60,7 +60,7 @@ class Undo:
     request: str
 
 
-def wanted(changes: Iterable[Change]) -> str:
+def fingerprint(changes: Iterable[Change]) -> str:
     """Sixteen hex digits that are the same for the same paths and desired values, whatever is there now."""
     told = sorted((change.path, canonical(change.desired)) for change in changes)
     return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
@@ -81,5 +81,5 @@ def hold_on(rule: str, changes: Iterable[Change], holds: Iterable[Hold], now: da
 
 def approval_of(rule: str, changes: Iterable[Change], approvals: Iterable[Approval], now: datetime) -> Approval | None:
     """The approval that lets exactly these changes through now."""
-    values = wanted(changes)
+    values = fingerprint(changes)
     return next((each for each in approvals if (each.rule, each.wanted) == (rule, values) and each.until > now), None)

@@ -142,8 +142,8 @@ _TOLD_AGAIN = Scenario(_as_in("regenerate key 2", _leak_told_again, "told again"
 _TAGGED = Scenario(_as_in("tags patch", stories.alarm, "of an alert"), None, "after")
 _CLAIMED_LATE = Replacement(
     "shared/exposing.py",
-    "    await hold(entry, search.ticket, search.world, claims)\n",
-    "    await hold(entry, search.ticket, search.world)\n",
+    "    await lease(entry, search.ticket, search.world, claims)\n",
+    "    await lease(entry, search.ticket, search.world)\n",
 )
 _AUDITS_SEND = Replacement(
     "shared/domain/decision.py",
@@ -200,8 +200,8 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="nothing sends unsent records again",
         file="shared/settle.py",
-        old="    for part in (_recall, _send_again, _tell_settings):\n",
-        new="    for part in (_recall, _tell_settings):\n",
+        old="    await do_each(world, _recall, _send_again, _tell_settings)\n",
+        new="    await do_each(world, _recall, _tell_settings)\n",
         scenarios=("log post/503/-",),
         says="the ledger still holds",
     ),

@@ -1,6 +1,6 @@
 """What the harness is worth: it finds bugs that are planted, each in a copy of the app, and nothing without them.
 
-In every test run two are planted; all of them by `python -m tests.chaos --only bugs`, which takes two minutes.
+Those that take longer to show are planted by `python -m tests.chaos --only bugs` alone.
 """
 
 from pathlib import Path
@@ -9,7 +9,7 @@ import pytest
 
 from tests.chaos.bugs import BUGS, Bug, Replacement, copy, stages, trial, trial_of_none, trial_of_rest
 
-QUICK = [bug for bug in BUGS if bug.quick][:2]
+QUICK = [bug for bug in BUGS if bug.quick]
 OPEN_GATE = next(bug for bug in BUGS if bug.name == "the gate is open")
 
 

@@ -206,9 +206,9 @@ class TestTugOfWar:
         tug = Tug()
         tug.fight(DAY, OLD_TLS)
         assert tug.is_contested(TLS)
-        tug.entry = tug.entry.released(BLOBS)
+        tug.entry = tug.entry.released(BLOBS, ())
         assert [each.verdict for each in tug.write(OLD_TLS)] == [Verdict.CONTESTED], "that was another rule"
-        tug.entry = tug.entry.released(TLS)
+        tug.entry = tug.entry.released(TLS, ())
         begun = len(tug.fixed(TLS))
         tug.fight(10 * MINUTE, OLD_TLS)
         assert len(tug.fixed(TLS)) - begun == 3

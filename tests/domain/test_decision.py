@@ -14,7 +14,7 @@ from shared.domain.decision import Circumstances, Decision, Verdict, decide, gua
 from shared.domain.drift import Finding
 from shared.domain.guards import NOT_OUR_OWN, Guard
 from shared.domain.mode import Mode
-from shared.domain.orders import Approval, Hold, wanted
+from shared.domain.orders import Approval, Hold, fingerprint
 from shared.domain.remediation import FixMode, Severity
 from shared.domain.settings import Operational, Settings
 from tests.domain.making import NOW, RULE, finding, resource, rule_in
@@ -157,7 +157,7 @@ FIGHT = replace(CALM, history=FOUGHT)
 
 def approval(found: Finding, **changes: object) -> Approval:
     """A person's word for exactly this fix; `changes` are of the approval."""
-    told = Approval(found.rule_id, wanted(found.changes), NOW + SECOND, "oid", "f" * 32)
+    told = Approval(found.rule_id, fingerprint(found.changes), NOW + SECOND, "oid", "f" * 32)
     return replace(told, **changes)  # type: ignore[arg-type] # each test names fields of Approval
 
 
@@ -285,7 +285,7 @@ class TestApprovals:
 
     @pytest.mark.parametrize(
         "changes",
-        [{"until": NOW}, {"until": NOW - SECOND}, {"rule": "AIR-901/storage"}, {"wanted": wanted([])}],
+        [{"until": NOW}, {"until": NOW - SECOND}, {"rule": "AIR-901/storage"}, {"wanted": fingerprint([])}],
         ids=["just over", "over", "another rule's", "other values"],
     )
     def test_what_is_over_or_for_something_else_lets_nothing_through(self, changes: dict[str, object]) -> None:
@@ -304,7 +304,7 @@ class TestApprovals:
         rule = rule_in(FixMode.APPROVAL)
         one, two = replace(finding(rule), changes=tuple(approved)), replace(finding(rule), changes=tuple(found))
         let = verdicts(two, replace(CALM, approvals=(approval(one),))) == ["fix"]
-        assert let is (wanted(approved) == wanted(found))
+        assert let is (fingerprint(approved) == fingerprint(found))
 
 
 def test_what_is_over_budget_waits_for_the_next_hour() -> None:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.domain.change import Change
 from shared.domain.contest import Attempt
 from shared.domain.ledger import LONGEST_UNREST, Entry, Intention, Version, next_look
 from shared.domain.orders import Approval, Hold, Undo, approval_of, hold_on
@@ -227,9 +228,18 @@ def test_a_release_ends_hold_and_fight_of_its_rule_alone() -> None:
         undos=(undo,),
         head="a" * 64,
     )
-    released = entry.released(RULE)
+    released = entry.released(RULE, ())
     assert released == replace(entry, holds=(replace(HOLD, rule=OTHER),), history=(others,))
-    assert released.released(RULE) == released
+    assert released.released(RULE, ()) == released
+
+
+def test_a_release_ends_the_hold_of_another_rule_on_the_same_values() -> None:
+    """Else the operator would be told that it is no longer held, and it would be."""
+    twin = replace(HOLD, rule=OTHER, paths=frozenset({"properties.networkAcls"}))
+    entry = replace(ENTRY, holds=(twin,))
+    change = Change("properties.networkAcls.defaultAction", "Allow", "Deny")
+    assert entry.released(RULE, (change,)).holds == ()
+    assert entry.released(RULE, (replace(change, path="properties.publicNetworkAccess"),)).holds == (twin,)
 
 
 def test_an_approval_stands_beside_others_and_in_place_of_its_like() -> None:
@@ -305,7 +315,7 @@ def test_no_order_touches_the_chain_the_lease_or_the_watermark() -> None:
     entry = replace(ENTRY, head="a" * 64, watermark=NOW, remembered=("x",)).intend(INTENTION, "me", NOW + SECOND)
     for after in (
         entry.held(HOLD),
-        entry.released(RULE),
+        entry.released(RULE, ()),
         entry.approved(APPROVAL, NOW),
         entry.spent([], NOW),
     ):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from shared.domain.body import Json
 from shared.domain.change import Change
-from shared.domain.orders import Approval, Hold, approval_of, changes_of, hold_on, wanted
+from shared.domain.orders import Approval, Hold, approval_of, changes_of, fingerprint, hold_on
 from shared.domain.record import canonical
 from tests.domain.making import NOW, moments
 from tests.hostile import NASTY, anything
@@ -19,7 +19,7 @@ RULE, OTHER = "AIR-900/storage", "AIR-901/storage"
 SECOND = timedelta(seconds=1)
 ON = Change("properties.isSftpEnabled", actual=True, desired=False)
 TLS = Change("properties.minimumTlsVersion", "TLS1_0", "TLS1_2")
-APPROVAL = Approval(RULE, wanted([ON, TLS]), NOW + SECOND, "oid", "f" * 32)
+APPROVAL = Approval(RULE, fingerprint([ON, TLS]), NOW + SECOND, "oid", "f" * 32)
 
 paths = st.sampled_from(["properties.a", "properties.b", "tags.x"])
 changes = st.lists(st.builds(Change, paths, anything, anything), max_size=3)
@@ -31,21 +31,21 @@ def hold(until: datetime, rule: str = RULE, by: str = "oid") -> Hold:
 
 class TestWanted:
     def test_it_is_sixteen_hex_digits(self) -> None:
-        assert set(wanted([ON])) <= set("0123456789abcdef")
-        assert [len(wanted(told)) for told in ([], [ON], [ON, TLS])] == [16, 16, 16]
+        assert set(fingerprint([ON])) <= set("0123456789abcdef")
+        assert [len(fingerprint(told)) for told in ([], [ON], [ON, TLS])] == [16, 16, 16]
 
     @given(changes, st.randoms(use_true_random=False), anything)
     def test_neither_order_nor_what_is_there_now_counts(self, told: list[Change], dice: object, now: Json) -> None:
         shuffled = [replace(change, actual=now) for change in told]
         dice.shuffle(shuffled)  # type: ignore[attr-defined] # a Random
-        assert wanted(iter(shuffled)) == wanted(told)
+        assert fingerprint(iter(shuffled)) == fingerprint(told)
 
     @given(changes, changes)
     def test_other_paths_or_values_are_others(self, one: list[Change], two: list[Change]) -> None:
         def spelt(told: list[Change]) -> list[tuple[str, str]]:
             return sorted((change.path, canonical(change.desired)) for change in told)
 
-        assert (wanted(one) == wanted(two)) is (spelt(one) == spelt(two))
+        assert (fingerprint(one) == fingerprint(two)) is (spelt(one) == spelt(two))
 
     @pytest.mark.parametrize(
         "other",
@@ -59,12 +59,12 @@ class TestWanted:
         ],
     )
     def test_no_other_fix_has_the_same_one(self, other: list[Change]) -> None:
-        assert wanted(other) != APPROVAL.wanted
+        assert fingerprint(other) != APPROVAL.wanted
 
     def test_the_same_object_in_another_order_is_the_same_value(self) -> None:
         one = Change("a", None, {"x": 1, "y": [{"p": 1, "q": 2}]})
-        assert wanted([one]) == wanted([replace(one, desired={"y": [{"q": 2, "p": 1}], "x": 1})])
-        assert wanted([one]) != wanted([replace(one, desired={"x": 1, "y": []})])
+        assert fingerprint([one]) == fingerprint([replace(one, desired={"y": [{"q": 2, "p": 1}], "x": 1})])
+        assert fingerprint([one]) != fingerprint([replace(one, desired={"x": 1, "y": []})])
 
 
 class TestChangesOf:
@@ -72,7 +72,7 @@ class TestChangesOf:
     def test_changes_come_back_from_a_record_s_column(self, told: list[Change]) -> None:
         column: list[Json] = [change.as_json() for change in told]
         assert changes_of(json.loads(json.dumps(column))) == tuple(told)
-        assert wanted(changes_of(column)) == wanted(told)
+        assert fingerprint(changes_of(column)) == fingerprint(told)
 
     @pytest.mark.parametrize("odd", [*NASTY, {"path": 5}, {"path": None, "desired": None}])
     def test_what_is_no_change_names_no_path(self, odd: Json) -> None:
@@ -139,7 +139,7 @@ class TestApprovals:
             (replace(APPROVAL, until=NOW), False),
             (replace(APPROVAL, until=NOW - SECOND), False),
             (replace(APPROVAL, rule=OTHER), False),
-            (replace(APPROVAL, wanted=wanted([ON])), False),
+            (replace(APPROVAL, wanted=fingerprint([ON])), False),
             (replace(APPROVAL, wanted=""), False),
         ],
     )
@@ -147,7 +147,7 @@ class TestApprovals:
         assert approval_of(RULE, [TLS, ON], [approval], NOW) == (approval if is_good else None)
 
     def test_the_first_good_one_of_several_is_used(self) -> None:
-        over, other = replace(APPROVAL, until=NOW), replace(APPROVAL, wanted=wanted([ON]))
+        over, other = replace(APPROVAL, until=NOW), replace(APPROVAL, wanted=fingerprint([ON]))
         assert approval_of(RULE, [ON, TLS], [over, other, APPROVAL], NOW) == APPROVAL
         assert approval_of(RULE, [ON, TLS], [], NOW) is None
 
@@ -155,5 +155,5 @@ class TestApprovals:
     def test_nothing_but_the_approved_values_comes_through(
         self, approved: list[Change], found: list[Change], now: datetime
     ) -> None:
-        word = Approval(RULE, wanted(approved), NOW, "oid", "f" * 32)
-        assert (approval_of(RULE, found, [word], now) is not None) is (wanted(found) == word.wanted and now < NOW)
+        word = Approval(RULE, fingerprint(approved), NOW, "oid", "f" * 32)
+        assert (approval_of(RULE, found, [word], now) is not None) is (fingerprint(found) == word.wanted and now < NOW)

@@ -16,8 +16,7 @@ from shared.domain.decision import Verdict
 from shared.domain.guards import Guard
 from shared.domain.incident import Incident
 from shared.domain.mode import Mode
-from shared.domain.orders import Approval
-from shared.domain.orders import wanted as fingerprint
+from shared.domain.orders import Approval, fingerprint
 from shared.domain.proposal import Proposal, Word, propose, wanted
 from shared.domain.resource import Resource
 from shared.domain.resource_types import COGNITIVE_ACCOUNTS, ML_WORKSPACES, RAI_POLICIES, SEARCH, STORAGE

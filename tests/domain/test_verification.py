@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from shared.domain.anchor import Anchor
 from shared.domain.body import as_text
 from shared.domain.ledger import REMEMBERED, Entry
+from shared.domain.link import examine
 from shared.domain.record import FORGOTTEN_AFTER, GENESIS, Outcome, Record, canonical, seal
-from shared.domain.verification import ANCHORS, Kind, Problem, Report, examine, judge, verify
+from shared.domain.verification import ANCHORS, Kind, Problem, Report, judge, verify
 from tests.domain.making import NOW, SUBSCRIPTION, TARGET, record
 from tests.hostile import NASTY, anything
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from local.azure import PERSON
 from local.entra import operator_token
+from local.faults import Fault
 from tests.engine.alerts import alert, told
 from tests.engine.operators import last, order, post
 from tests.engine.running import Body, Running, account, airlock, assert_chained, storage
@@ -64,6 +65,27 @@ class TestUndo:
         assert running.live(absent)["minimumTlsVersion"] == "TLS1_0"
         await order(running, "release", last(running, absent, "Held"))
         assert running.live(absent)["minimumTlsVersion"] == "TLS1_2"
+
+    async def test_an_undo_that_azure_refuses_leaves_no_hold(self) -> None:
+        """What was not taken back is not left alone either."""
+        bad = storage("strefused")
+        denied = Fault(
+            service="arm",
+            method="PATCH",
+            path_contains="strefused",
+            skip=1,
+            status=403,
+            code="RequestDisallowedByPolicy",
+        )
+        async with airlock([bad], denied) as running:
+            await running.change(bad)
+            await order(running, "undo", last(running, bad, "Fixed"))
+            assert last(running, bad, "Refused")["ReasonCode"] == "arm.request-disallowed-by-policy"
+            assert running.live(bad)["minimumTlsVersion"] == "TLS1_2"
+            running.azure.arm.estate.settle(storage("strefused"))
+            await running.change(bad)
+            assert running.live(bad)["minimumTlsVersion"] == "TLS1_2"
+            assert running.outcomes(bad)["Held"] == 1, "the order itself, and no finding"
 
 
 class TestApprove:
