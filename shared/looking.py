@@ -111,9 +111,9 @@ async def _judge(visit: Visit, entry: Entry, resource: Resource, began: datetime
     decisions += await on_approval(visit, resource, findings, entry, began)
     decisions = await within_budget(visit, entry, decisions)
     fixes = [decision for decision in decisions if decision.verdict is Verdict.FIX]
-    closed = _interrupted(entry, resource.body, fixes)
+    # Written with the intention: it takes the place of the one that they stood in until now.
+    closed = [*answered.records, *_interrupted(entry, resource.body, fixes)]
     records = [_draft(visit, resource, decision, began) for decision in decisions if decision not in fixes]
-    records = [*answered.records, *records]
     sent += answered.rows
     if fixes:
         entry, closing, made = await carry_out(
@@ -122,12 +122,12 @@ async def _judge(visit: Visit, entry: Entry, resource: Resource, began: datetime
         sent += closing
         records += made
     else:
-        records += closed
+        records = [*closed, *records]
     waits = [decision.until for decision in decisions if decision.until is not None]
     if _may_have_missed(visit, began) and not any(record.outcome is Outcome.FIXED for record in records):
         waits.append(_next_look(visit))
     entry = (await _come_back(visit, entry, waits, began)).spent(_used(entry, answered, [*closed, *records]), began)
-    if not findings and not records and visit.incident is None:
+    if not findings and not closed and not records and visit.incident is None:
         records.append(visit.record(Outcome.COMPLIANT, "compliant", "every rule of its type is satisfied"))
     rows = await _commit(entry, records, began, world)
     await world.ledger.attach(resource.id, (), sorted(forgotten - entry.names))

@@ -80,8 +80,23 @@ def needless_writes(seen: Seen) -> Iterator[str]:
     """Every write that ARM carried out changed something: none was made twice."""
     for write in seen.writes:
         # A read that is behind may show drift that is mended already; the write that follows changes nothing.
-        if write.own and write.before == write.after and not seen.stale:
+        if write.own and write.before == write.after and not seen.stale and not _shown_by_another(write, seen):
             yield f"{_name(write.resource)} was written although nothing of it had to change"
+
+
+def _shown_by_another(write: Write, seen: Seen) -> bool:
+    """Whether somebody else wrote between our request and the event of its end: what that event shows as theirs holds
+    our change already."""
+    sent = [
+        request.time
+        for request in seen.requests
+        if request.method in {"PATCH", "PUT"} and request.path.lower() == write.resource and request.time <= write.time
+    ]
+    since = max(sent, default=write.time)
+    return any(
+        other.resource == write.resource and not other.own and since <= other.time <= write.time
+        for other in seen.writes
+    )
 
 
 def forbidden_writes(seen: Seen) -> Iterator[str]:

@@ -266,6 +266,10 @@ GOOD_ENDS: list[tuple[str, Callable[[], Seen]]] = [
         "a needless write after reads that are behind",
         lambda: replace(GOOD, writes=[WRITE, replace(WRITE, before=WRITE.after)], stale=True),
     ),
+    (
+        "a write that somebody else's event showed first",
+        lambda: replace(GOOD, writes=[replace(WRITE, own=False), replace(WRITE, before=WRITE.after)]),
+    ),
     ("somebody else's write", lambda: replace(GOOD, writes=[WRITE, replace(WRITE, own=False, after=None)])),
     ("a row that was sent twice", lambda: replace(GOOD, rows=[ROW, ROW], told=[*GOOD.told, *GOOD.told])),
     (

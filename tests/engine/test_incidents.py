@@ -243,3 +243,22 @@ async def test_alerts_of_one_attack_on_one_account_at_once() -> None:
         await running.finish()
         assert rotations(running, body) == (1, 1)
         assert_chained(running.azure.logs.rows)
+
+
+async def test_an_act_that_is_seen_to_be_done_has_its_record_whatever_befalls_the_fix_that_follows() -> None:
+    """The tag's own verifying read breaks off, and then that of the fix: the tag is told all the same."""
+    body = account()
+    report = alert(body, kind=TOR)
+    place = "Microsoft.CognitiveServices/accounts/oai"
+    # Three reads before the tag, its own; three before the fix, its own.
+    broken = Fault(kind="reset", service="arm", method="GET", path_contains=place, skip=3)
+    busy = Fault(service="arm", method="GET", path_contains=place, skip=6, status=503)
+    async with airlock([body], broken, busy) as running:
+        running.azure.report_alert(report)
+        await running.tell(told(report))
+        await until_settled(running, lambda: "AIR-102/cognitive-accounts" in running.by_rule(body))
+        assert running.faults.done == {"reset": 1, "status": 1}
+        assert running.tags(body)["airlock-incident"]
+        assert running.by_rule(body)["AIR-102/cognitive-accounts"] == "Fixed"
+        assert running.live(body)["publicNetworkAccess"] == "Disabled"
+        assert_chained(running.azure.logs.rows)
