@@ -15,12 +15,12 @@ _SOUND: Body = {
 }
 _DRIFT: Body = {"minimumTlsVersion": "TLS1_0", "supportsHttpsTrafficOnly": False}
 # Several subscriptions, as a company has them: limits and chains are per subscription.
-_SUBSCRIPTIONS = 5
+SUBSCRIPTIONS = 5
 
 
 def storage(number: int, *, drifted: bool) -> Body:
     """A storage account under protection, sound or with weak TLS settings. The number makes it unique."""
-    subscription = f"{number % _SUBSCRIPTIONS:08d}-2222-3333-4444-555555555555"
+    subscription = f"{number % SUBSCRIPTIONS:08d}-2222-3333-4444-555555555555"
     name = f"st{'weak' if drifted else 'sound'}{number:05d}"
     kind = "Microsoft.Storage/storageAccounts"
     return {
