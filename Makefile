@@ -10,7 +10,7 @@ PYTHON313 = $(shell for p in python3.13 "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions
 unexport PYTHONDONTWRITEBYTECODE
 RUN := $(UV) run --frozen --no-sync
 
-.PHONY: help demo test check bench chaos soak format docs requirements clean
+.PHONY: help demo test check bench chaos soak format generate requirements clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,8 +43,9 @@ format: $(READY) ## Format and mend what ruff can mend
 	$(RUN) ruff format
 	$(RUN) ruff check --fix
 
-docs: $(READY) ## Write docs/reference.md from the code
+generate: $(READY) ## Write docs/reference.md and infra/generated/ from the code
 	$(RUN) python -m cli.reference
+	$(RUN) python -m cli.infra
 
 requirements: $(READY) ## Export what is deployed from uv.lock
 	$(UV) export --quiet --frozen --no-dev --no-default-groups --no-emit-project --format requirements-txt -o requirements.txt

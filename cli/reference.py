@@ -42,7 +42,7 @@ def reference() -> str:
 def _head() -> Iterator[str]:
     yield "# Reference"
     yield ""
-    yield "Made from the code by `make docs`; a test keeps it equal."
+    yield "Made from the code by `make generate`; a test keeps it equal."
     yield ""
 
 

@@ -4,4 +4,4 @@ from cli.reference import FILE, reference
 
 
 def test_the_reference_is_current() -> None:
-    assert FILE.read_text(encoding="utf-8") == reference(), "run `make docs`"
+    assert FILE.read_text(encoding="utf-8") == reference(), "run `make generate`"

@@ -27,7 +27,8 @@ class ResourceType:
     """A type that rules judge.
 
     `suffix` is its fixed name in settings and rule ids; `api_version` the one that every read and write uses.
-    `operations` are the last parts of the operation names whose events can change what a rule sees.
+    `operations` are the last parts of the operation names whose events can change what a rule sees, of the type itself
+    or, with `write` and `delete`, of what is below it; `unjudged` are the children of which no rule sees anything.
     `state` is the path that says whether an operation is under way, `settled` the states in which none is.
     `whole` are the paths that a PATCH replaces as one object. `attachable` types count only when something
     ties them to AI: a tag, or an AI resource that names them in one of its own `names` paths.
@@ -48,6 +49,7 @@ class ResourceType:
     state: str = "properties.provisioningState"
     settled: frozenset[str] = frozenset({"succeeded", "failed", "canceled"})
     operations: tuple[str, ...] = ("write", "delete")
+    unjudged: tuple[str, ...] = ()
     etag: str | None = None
     keys: KeyScheme | None = None
     method: Literal["PATCH", "PUT"] = "PATCH"
@@ -72,7 +74,7 @@ COGNITIVE_ACCOUNTS = ResourceType(
         "properties.raiMonitorConfig.adxStorageResourceId",
         "properties.amlWorkspace.resourceId",
     ),
-    operations=("write", "delete", "regenerateKey/action", "listKeys/action"),
+    operations=("write", "delete", "regenerateKey/action"),
     etag="etag",
     # Listing answers 400 once local authentication is off (AVM cognitiveservices#130, read 2026-11-23).
     keys=KeyScheme("listKeys", "regenerateKey", ("Key2", "Key1"), off=("properties.disableLocalAuth", True)),
@@ -99,7 +101,7 @@ SEARCH = ResourceType(
     whole=("properties.networkRuleSet", "properties.authOptions"),
     private_link_groups=frozenset({"searchservice"}),
     firewall="properties.networkRuleSet",
-    operations=("write", "delete", "regenerateAdminKey/action", "listAdminKeys/action"),
+    operations=("write", "delete", "regenerateAdminKey/action"),
     keys=KeyScheme(
         "listAdminKeys",
         "regenerateAdminKey",
@@ -120,7 +122,8 @@ ML_WORKSPACES = ResourceType(
         "properties.storageAccount",
         "properties.workspaceHubConfig.additionalWorkspaceStorageAccounts",
     ),
-    operations=("write", "delete", "listKeys/action"),
+    # What data scientists make all day.
+    unjudged=("jobs", "data", "datasets", "environments", "models", "components", "codes", "featuresets", "schedules"),
 )
 
 # azure-rest-api-specs storage 2024-01-01, read 2026-11-23.
@@ -132,12 +135,23 @@ STORAGE = ResourceType(
     private_link_groups=frozenset({"blob", "dfs"}),
     firewall="properties.networkAcls",
     attachable=True,
-    operations=("write", "delete", "regenerateKey/action", "listKeys/action"),
+    operations=("write", "delete", "regenerateKey/action"),
     keys=KeyScheme("listKeys", "regenerateKey", ("key2", "key1")),
 )
 
 # Not judged, but read by guards: Microsoft.Network/privateEndpoints.
 PRIVATE_ENDPOINT_API_VERSION = "2024-05-01"
+
+# What is read beside the types themselves: endpoints by guards, alerts before they are answered, subscriptions to look
+# for a key, and how operations end (learn.microsoft.com/azure/role-based-access-control/permissions, read 2026-11-24).
+# Where a provider has no such right or it is not known, the read that verifies a fix tells its end.
+ENGINE_READS = (
+    "Microsoft.CognitiveServices/locations/operationResults/read",
+    "Microsoft.Network/privateEndpoints/read",
+    "Microsoft.Resources/subscriptions/read",
+    "Microsoft.Security/alerts/read",
+    "Microsoft.Security/locations/alerts/read",
+)
 
 RESOURCE_TYPES = (COGNITIVE_ACCOUNTS, RAI_POLICIES, SEARCH, ML_WORKSPACES, STORAGE)
 

@@ -284,16 +284,18 @@ def switch(act: Remediation | Response) -> str:
     return PREFIX + act.name.upper().replace("-", "_")
 
 
+def switches_of(act: Remediation | Response) -> Iterator[str]:
+    """Every valid switch of a remediation or a response: the one for all types, then one for each type."""
+    kinds = act.types if isinstance(act, Response) else tuple(rule.type for rule in act.rules)
+    yield switch(act)
+    yield from (f"{switch(act)}_{kind.suffix}" for kind in kinds)
+
+
 def switches(catalogue: Catalogue) -> Iterator[str]:
-    """Every valid switch: per remediation or response, and per resource type of each."""
-    for remediation in catalogue.remediations:
-        yield switch(remediation)
-        for rule in remediation.rules:
-            yield f"{switch(remediation)}_{rule.type.suffix}"
-    for response in catalogue.responses:
-        yield switch(response)
-        for kind in response.types:
-            yield f"{switch(response)}_{kind.suffix}"
+    """Every valid switch of the catalogue."""
+    acts: tuple[Remediation | Response, ...] = (*catalogue.remediations, *catalogue.responses)
+    for act in acts:
+        yield from switches_of(act)
 
 
 def valid_names(catalogue: Catalogue) -> tuple[str, ...]:

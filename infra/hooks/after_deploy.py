@@ -1,0 +1,39 @@
+"""After the code went out: the door closes, or the functions that are there now get their events."""
+
+import json
+import os
+
+from azd import NotDone, Service, arm, give_up, given, say
+
+_SITES = "api-version=2024-11-01"
+_EVENTS = "api-version=2025-02-15"
+_CLOSED = {
+    "ipSecurityRestrictionsDefaultAction": "Deny",
+    "scmIpSecurityRestrictionsUseMain": False,
+    "scmIpSecurityRestrictionsDefaultAction": "Deny",
+    "scmIpSecurityRestrictions": [],
+}
+
+
+def main() -> None:
+    """Private delivery: nothing is left open. Push: the event subscriptions are made as Bicep wrote them."""
+    service = arm()
+    if given("AIRLOCK_DELIVERY") == "private":
+        close(service, given("AIRLOCK_APP_ID"))
+    for subscription in json.loads(os.environ.get("AIRLOCK_EVENT_SUBSCRIPTIONS") or "[]"):
+        service.call("PUT", f"{subscription['id']}?{_EVENTS}", {"properties": subscription["properties"]})
+        say(f"events come in through {subscription['id'].rsplit('/', 1)[-1]}")
+
+
+def close(service: Service, app: str) -> None:
+    """Closes the app whatever happened before."""
+    service.call("PATCH", f"{app}?{_SITES}", {"properties": {"publicNetworkAccess": "Disabled"}})
+    service.call("PATCH", f"{app}/config/web?{_SITES}", {"properties": _CLOSED})
+    say("the app is closed to the public network")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except NotDone as problem:
+        give_up(f"Azure refused: {problem}")

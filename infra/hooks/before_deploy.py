@@ -1,0 +1,56 @@
+"""Before the code goes out: with private delivery the app takes packages from nobody. Its door for them opens to the
+one address that deploys, and closes again afterwards."""
+
+import ipaddress
+import os
+import urllib.request
+
+from azd import NotDone, arm, give_up, given, say
+
+_VERSION = "api-version=2024-11-01"
+# Azure has nothing that tells one's own public address. AIRLOCK_DEPLOY_FROM spares the question.
+_WHO_AM_I = "https://api.ipify.org"
+
+
+def main() -> None:
+    """Opens the door, unless the deployer is in the private network (AIRLOCK_DEPLOY_FROM=network)."""
+    if given("AIRLOCK_DELIVERY") != "private" or os.environ.get("AIRLOCK_DEPLOY_FROM") == "network":
+        return
+    address = _checked(os.environ.get("AIRLOCK_DEPLOY_FROM") or _own_address())
+    app, service = given("AIRLOCK_APP_ID"), arm()
+    service.call("PATCH", f"{app}/config/web?{_VERSION}", {"properties": open_to(address)})
+    service.call("PATCH", f"{app}?{_VERSION}", {"properties": {"publicNetworkAccess": "Enabled"}})
+    say(f"the app takes packages from {address} until they are there, signed in as before; all else stays closed")
+
+
+def open_to(address: ipaddress.IPv4Address) -> dict[str, object]:
+    """The app itself stays closed to all; what takes packages is open to that one address."""
+    rule = {"ipAddress": f"{address}/32", "action": "Allow", "priority": 100, "name": "airlock-deployer"}
+    return {
+        "ipSecurityRestrictionsDefaultAction": "Deny",
+        "scmIpSecurityRestrictionsUseMain": False,
+        "scmIpSecurityRestrictionsDefaultAction": "Deny",
+        "scmIpSecurityRestrictions": [rule],
+    }
+
+
+def _checked(text: str) -> ipaddress.IPv4Address:
+    try:
+        return ipaddress.IPv4Address(text)
+    except ValueError:
+        give_up(f"{text[:40]!r} is not an IPv4 address; set AIRLOCK_DEPLOY_FROM to the one that you deploy from.")
+
+
+def _own_address() -> str:
+    try:
+        with urllib.request.urlopen(_WHO_AM_I, timeout=10) as answer:
+            return str(answer.read().decode().strip())
+    except OSError:
+        give_up("Set AIRLOCK_DEPLOY_FROM to the public address that you deploy from, or to `network` inside of it.")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except NotDone as problem:
+        give_up(f"Azure refused: {problem}")
