@@ -577,6 +577,15 @@ output AIRLOCK_PRINCIPAL_ID string = identity.outputs.principalId
 @description('Names of the role assignments that the settings call for.')
 output AIRLOCK_ROLE_ASSIGNMENTS array = roles.outputs.assignmentNames
 
+@description('Roles for writing that the settings call for, with commas; infra/rollout takes them.')
+output AIRLOCK_WRITERS string = join(roles.outputs.writers, ',')
+
+@description('Resource id of the storage account that other subscriptions send to; infra/rollout takes it.')
+output AIRLOCK_STORAGE_ID string = storageId
+
+@description('Resource id of the Logic App that relays alerts; infra/rollout takes it.')
+output AIRLOCK_RELAY_ID string = alerts.outputs.workflowId
+
 @description('Event subscriptions that the hook after the code has to make; empty with private delivery.')
 output AIRLOCK_EVENT_SUBSCRIPTIONS array = isPrivate ? [] : concat(
   map(changes, each => {

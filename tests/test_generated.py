@@ -50,7 +50,8 @@ def test_a_writer_is_tied_to_the_switches_of_the_one_act_it_is_for(catalogue: Ca
     by_switch: dict[str, set[str]] = {}
     for role in roles(catalogue)[1:]:
         by_switch.setdefault(role.switches[0], set()).update(role.actions)
-    for act in (*catalogue.remediations, *catalogue.responses):
+    acts: tuple[Remediation | Response, ...] = (*catalogue.remediations, *catalogue.responses)
+    for act in acts:
         writes = {action for action in needed(act) if not action.endswith("/read")}
         assert by_switch.get(f"AIRLOCK_{act.name.upper().replace('-', '_')}", set()) == writes
 

@@ -5,14 +5,18 @@ from shared.domain import stores
 from shared.domain.body import Json
 from shared.domain.catalogue import Catalogue
 from shared.domain.operator import ROLE
+from shared.domain.resource_types import RESOURCE_TYPES
 from shared.domain.settings import valid_names
 
 
 def app_names(catalogue: Catalogue) -> Json:
-    """Functions by name, every setting that the app reads, and all stores that have to be there before it starts."""
+    """Functions by name, types that are always judged, settings that the app reads, and all stores that must be there
+    before it starts."""
     functions: list[Json] = [*sorted(str(each.get_function_name()) for each in app.get_functions())]
+    ai_types: list[Json] = [kind.name for kind in RESOURCE_TYPES if not kind.attachable and kind.name.count("/") == 1]
     return {
         "functions": functions,
+        "aiTypes": ai_types,
         "settings": list(valid_names(catalogue)),
         "signalsQueue": stores.SIGNALS_QUEUE,
         "poisonQueue": stores.POISON_QUEUE,

@@ -196,3 +196,6 @@ output topicEndpoint string = topic.properties.endpoint
 
 @description('Principal (object) id of the topic\'s identity, by which it delivers.')
 output topicPrincipalId string = topic.identity.principalId
+
+@description('Resource id of the Logic App; empty without the relay.')
+output workflowId string = relay ? workflow.id : ''

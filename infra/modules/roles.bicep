@@ -67,3 +67,6 @@ resource assignments 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
 output assignmentNames array = [
   for role in concat(readers, enforced): guid(subscription().id, principalId, 'airlock', role.name)
 ]
+
+@description('Names of the roles for writing that the settings call for; the rollout to other subscriptions takes them.')
+output writers array = map(enforced, role => role.name)
