@@ -58,6 +58,13 @@ param defenderForAi string = 'false'
 ])
 param sentinel string = 'false'
 
+@description('Whether the subscription\'s activity log goes into the workspace, to find what Airlock missed: true or false.')
+@allowed([
+  'true'
+  'false'
+])
+param exportActivityLog string = 'true'
+
 @description('How many days records can be queried at full speed.')
 @minValue(4)
 @maxValue(730)
@@ -525,6 +532,16 @@ module alertRules 'modules/alert-rules.bicep' = {
     tags: tags
     actionGroupId: empty(addresses) ? '' : actionGroup!.outputs.id
   }
+  dependsOn: [
+    queries
+  ]
+}
+
+module activityLog 'modules/activity-log.bicep' = if (exportActivityLog == 'true') {
+  params: {
+    workspaceId: log.outputs.workspaceId
+    name: 'airlock-${token}'
+  }
 }
 
 module queries 'modules/queries.bicep' = {
@@ -548,6 +565,9 @@ module sentinelRules 'modules/sentinel.bicep' = if (sentinel == 'true') {
   params: {
     workspaceName: log.outputs.workspaceName
   }
+  dependsOn: [
+    queries
+  ]
 }
 
 @description('Resource group of everything.')

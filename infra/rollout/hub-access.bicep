@@ -9,7 +9,8 @@ param wirerPrincipalId string
 @description('Ids of the built-in roles that it may give to others.')
 param deliveryRoles array
 
-var administrator = 'f58310d9-a9f6-439a-9e8d-f62e7b41a168'
+var roleIds = loadJsonContent('../builtin-roles.json')
+var administrator = roleIds['Role Based Access Control Administrator']
 var write = 'Microsoft.Authorization/roleAssignments/write'
 var delete = 'Microsoft.Authorization/roleAssignments/delete'
 var attribute = 'Microsoft.Authorization/roleAssignments:RoleDefinitionId'
