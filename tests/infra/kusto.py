@@ -268,7 +268,7 @@ def _not_deployed(root: Path, found: Iterable[Function]) -> list[str]:
     evaluated = evaluate(module, {"workspaceName": "log"})
     wrong = [str(problem) for problem in evaluated.problems]
     saved = {
-        as_text(each.get("functionAlias")): (as_text(each.get("functionParameters")), as_text(each.get("query")))
+        str(each.get("functionAlias")): (str(each.get("functionParameters", "")), str(each.get("query")))
         for resource in evaluated.deployment.resources
         if (each := resource.properties)
     }

@@ -55,7 +55,7 @@ def _known(column: str) -> frozenset[str]:
         "Severity": {*Severity},
         "Mode": {*Mode},
         "Value": {*Mode, "true", "false"},
-        "Remediation": {act.name for act in (*catalogue.remediations, *catalogue.responses)},
+        "Remediation": {each.name for each in catalogue.remediations} | {each.name for each in catalogue.responses},
         "Setting": {*valid_names(catalogue)},
     }
     return frozenset(said.get(column, _words()))
