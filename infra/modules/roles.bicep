@@ -18,7 +18,7 @@ var enforced = filter(
   writers,
   role =>
     toLower(everywhere) != 'off' && !empty(filter(
-      role.switches,
+      skip(role.switches, 1),
       name => toLower(settings[?name] ?? (settings[?role.switches[0]] ?? everywhere)) == 'enforce'
     ))
 )

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
-from shared.domain.body import Json, JsonObject, as_object, as_text
+from shared.domain.body import Json, JsonObject, as_object
 from tests.infra.bicep import Deployed, Deployment, Evaluated, Surroundings, Value, evaluate
 from tests.infra.bicep.reading import SyntaxFault, read
 from tests.infra.bicep.syntax import Source
@@ -145,17 +145,21 @@ def render(root: Path, way: Way) -> Evaluated:
 
 def azd_parameters(root: Path, environment: Mapping[str, str]) -> dict[str, Value]:
     """The parameters as azd fills them in."""
-    return {
+    filled: dict[str, Value] = {
         name: _PLACEHOLDER.sub(lambda match: environment.get(match[1], match[2] or ""), text)
         for name, text in parameter_texts(root).items()
     }
+    return {name: value for name, value in _parameters(root).items() if isinstance(value, int)} | filled
 
 
 def parameter_texts(root: Path) -> dict[str, str]:
-    """What main.parameters.json says of each parameter, placeholders and all."""
+    """What main.parameters.json says of each parameter that is a text, placeholders and all."""
+    return {name: value for name, value in _parameters(root).items() if isinstance(value, str)}
+
+
+def _parameters(root: Path) -> dict[str, Json]:
     document = as_object(read_json(root / "infra" / "main.parameters.json"))
-    given = as_object(document.get("parameters"))
-    return {name: as_text(as_object(each).get("value")) for name, each in given.items()}
+    return {name: as_object(each).get("value") for name, each in as_object(document.get("parameters")).items()}
 
 
 def placeholders(text: str) -> list[tuple[str, str | None]]:
