@@ -79,6 +79,13 @@ param totalRetentionInDays int = 2556
 @minValue(1)
 param anchorDays int = 365
 
+@description('Whether the anchors\' policy was locked since, which no deployment may touch then: true or false.')
+@allowed([
+  'true'
+  'false'
+])
+param anchorsLocked string = 'false'
+
 @description('Whether people may query the log from the public network, signed in: true or false.')
 @allowed([
   'true'
@@ -216,6 +223,7 @@ module storage 'modules/storage.bicep' = {
     principalId: identity.outputs.principalId
     isPrivate: isPrivate
     anchorDays: anchorDays
+    anchorsLocked: anchorsLocked == 'true'
     workspaceId: log.outputs.workspaceId
   }
 }
@@ -314,8 +322,9 @@ module siteEndpoint 'modules/private-endpoint.bicep' = if (isPrivate) {
     group: 'sites'
     zones: [siteZone]
   }
+  // One write to the app at a time.
   dependsOn: [
-    app
+    appSettings
   ]
 }
 
@@ -385,6 +394,9 @@ module events 'modules/events.bicep' = {
     tags: tags
     isExisting: !hasOwnTopic
   }
+  dependsOn: [
+    group
+  ]
 }
 
 module eventsAccess 'modules/delivery-access.bicep' = {
@@ -448,7 +460,7 @@ var kept = {
 }
 var changes = [
   for family in families: {
-    name: 'airlock-${family.name}'
+    name: 'airlock-${family.name}-${token}'
     properties: union(
       kept,
       {
@@ -469,7 +481,7 @@ var changes = [
 ]
 var incidents = [
   {
-    name: 'airlock'
+    name: 'airlock-${token}'
     properties: union(
       kept,
       {

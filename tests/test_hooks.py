@@ -42,6 +42,9 @@ class Cloud:
     written: list[tuple[str, str, Any]] = field(default_factory=list)
     refuses: set[str] = field(default_factory=set)
     busy: int = 0
+    young: int = 0
+    slow_path: str = ""
+    state: str = "Succeeded"
 
     def answer(self, method: str, path: str, body: Any) -> tuple[int, Any]:  # noqa: ANN401 - any JSON
         if self.busy:
@@ -52,7 +55,13 @@ class Cloud:
         if method == "GET":
             return 200, {"value": self.lists.get(path, [])}
         self.written.append((method, path, body))
-        return 200, {**(body or {}), "appId": "client-id", "id": "object-id"}
+        if self.young or path == self.slow_path:
+            self.young, self.slow_path = max(self.young - 1, 0), ""
+            return 404, {"error": {"code": "NotFound", "message": "not known everywhere yet"}}
+        made = {**(body or {}), "appId": "client-id", "id": "object-id"}
+        if method == "PUT":
+            made["properties"] = {**made["properties"], "provisioningState": self.state}
+        return 200, made
 
 
 @pytest.fixture
@@ -178,7 +187,7 @@ def test_known_settings_pass(azd: Azd) -> None:
     assert azd.run("before_provision", AIRLOCK_OPERATORS="none", AIRLOCK_SETTINGS=told).status == 0
 
 
-def test_the_operators_application_is_registered_once(cloud: Cloud, azd: Azd) -> None:
+def test_the_operators_application_is_registered(cloud: Cloud, azd: Azd) -> None:
     cloud.busy = 1
     ended = azd.run("before_provision")
     assert ended.status == 0, ended.said
@@ -189,11 +198,19 @@ def test_the_operators_application_is_registered_once(cloud: Cloud, azd: Azd) ->
     assert written["/v1.0/servicePrincipals"]["appRoleAssignmentRequired"] is True
     assert written["/v1.0/applications/object-id"] == {"identifierUris": ["api://client-id"]}
 
-    cloud.written.clear()
-    there = {"appId": "client-id", "id": "object-id", "identifierUris": ["api://client-id"]}
-    cloud.lists |= {"/v1.0/applications": [there], "/v1.0/servicePrincipals": [{"appId": "client-id"}]}
-    assert azd.run("before_provision").status == 0
-    assert cloud.written == []
+
+def test_an_application_of_that_name_is_not_taken_over(cloud: Cloud, azd: Azd) -> None:
+    cloud.lists["/v1.0/applications"] = [{"appId": "somebody-else", "id": "object-id"}]
+    ended = azd.run("before_provision")
+    assert (ended.status, ended.remembered, cloud.written) == (0, {}, [])
+    assert "Look who owns it" in ended.said
+
+
+def test_a_registration_that_is_not_known_everywhere_yet_is_waited_for(cloud: Cloud, azd: Azd) -> None:
+    cloud.lists["/v1.0/applications"] = []
+    cloud.slow_path = "/v1.0/servicePrincipals"
+    ended = azd.run("before_provision")
+    assert ended.remembered == {"AIRLOCK_OPERATOR_AUDIENCE": "client-id"}
 
 
 def test_without_the_right_to_register_all_else_goes_on(cloud: Cloud, azd: Azd) -> None:
@@ -268,6 +285,22 @@ def test_with_push_the_event_subscriptions_are_made_as_bicep_wrote_them(cloud: C
     ended = azd.run("after_deploy", AIRLOCK_DELIVERY="push", AIRLOCK_EVENT_SUBSCRIPTIONS=json.dumps(wanted))
     assert ended.status == 0, ended.said
     assert cloud.written == [("PUT", each["id"], {"properties": each["properties"]}) for each in wanted]
+
+
+def test_a_function_that_is_not_known_yet_is_waited_for(cloud: Cloud, azd: Azd) -> None:
+    cloud.young = 1
+    wanted = [{"id": f"{_SCOPE}/resourceGroups/rg/one", "properties": {}}]
+    ended = azd.run("after_deploy", AIRLOCK_DELIVERY="push", AIRLOCK_EVENT_SUBSCRIPTIONS=json.dumps(wanted))
+    assert ended.status == 0, ended.said
+    assert len(cloud.written) == 2
+
+
+def test_a_subscription_that_event_grid_gives_up_ends_azd(cloud: Cloud, azd: Azd) -> None:
+    cloud.state = "Failed"
+    wanted = [{"id": f"{_SCOPE}/resourceGroups/rg/one", "properties": {}}]
+    ended = azd.run("after_deploy", AIRLOCK_DELIVERY="push", AIRLOCK_EVENT_SUBSCRIPTIONS=json.dumps(wanted))
+    assert ended.status == 1
+    assert "did not take" in ended.said
 
 
 def test_what_azure_refuses_is_told_and_ends_azd(cloud: Cloud, azd: Azd) -> None:

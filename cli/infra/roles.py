@@ -8,7 +8,7 @@ from shared.domain.catalogue import Catalogue
 from shared.domain.remediation import Remediation
 from shared.domain.resource_types import ENGINE_READS, RESOURCE_TYPES
 from shared.domain.response import Response
-from shared.domain.settings import PREFIX, switch, switches_of
+from shared.domain.settings import switch, switches_of
 
 READER = "reader"
 _KEYS = "keys/action"
@@ -59,7 +59,7 @@ def _writers(act: Remediation | Response) -> Iterator[Role]:
     lists = {action for action in own if action.lower().endswith(_KEYS)}
     names = tuple(switches_of(act))
     if lists:
-        what = f"Lists keys, to find which one was exposed ({act.ref} {act.name}, {PREFIX}ALLOW_LIST_KEYS)."
+        what = f"Lists keys: none is regenerated before it is proven that it was exposed ({act.ref} {act.name})."
         yield Role(f"list-keys-for-{act.name}", what, _ordered(lists), names)
     if own - lists:
         what = f"{act.ref} {act.name}: {act.title[0].lower()}{act.title[1:]}. Needed where {switch(act)} is enforce."

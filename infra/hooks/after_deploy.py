@@ -2,11 +2,14 @@
 
 import json
 import os
+import time
+from typing import Any
 
 from azd import NotDone, Service, arm, give_up, given, say
 
 _SITES = "api-version=2024-11-01"
 _EVENTS = "api-version=2025-02-15"
+_LOOKS, _BETWEEN = 60, 2
 _CLOSED = {
     "ipSecurityRestrictionsDefaultAction": "Deny",
     "scmIpSecurityRestrictionsUseMain": False,
@@ -21,8 +24,23 @@ def main() -> None:
     if given("AIRLOCK_DELIVERY") == "private":
         close(service, given("AIRLOCK_APP_ID"))
     for subscription in json.loads(os.environ.get("AIRLOCK_EVENT_SUBSCRIPTIONS") or "[]"):
-        service.call("PUT", f"{subscription['id']}?{_EVENTS}", {"properties": subscription["properties"]})
+        subscribe(service, f"{subscription['id']}?{_EVENTS}", subscription["properties"])
         say(f"events come in through {subscription['id'].rsplit('/', 1)[-1]}")
+
+
+def subscribe(service: Service, path: str, properties: dict[str, Any]) -> None:
+    """Makes the event subscription and waits until Event Grid has it. Right after the code went out the function may
+    not be known yet."""
+    made = service.call("PUT", path, {"properties": properties}, young=True)
+    for _ in range(_LOOKS):
+        state = made.get("properties", {}).get("provisioningState", "Succeeded")
+        if state == "Succeeded":
+            return
+        if state in {"Failed", "Canceled"}:
+            break
+        time.sleep(_BETWEEN)
+        made = service.call("GET", path)
+    give_up(f"Event Grid did not take the event subscription {path.partition('?')[0]}: {state}")
 
 
 def close(service: Service, app: str) -> None:

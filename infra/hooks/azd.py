@@ -13,8 +13,10 @@ from typing import Any, NoReturn
 _ARM = "https://management.azure.com"
 _GRAPH = "https://graph.microsoft.com"
 _SECONDS = 60
-# A role or a registration that was made a moment ago is not known everywhere yet.
-_ATTEMPTS = 6
+# A minute in all: 1, 2, 4, 8, 16 and 32 seconds.
+_ATTEMPTS = 7
+_BUSY = frozenset({409, 429, 500, 502, 503, 504})
+_YOUNG = frozenset({400, 404})
 
 
 class NotDone(Exception):  # noqa: N818 - it is about Azure's answer, not about an error in here
@@ -33,13 +35,17 @@ class Service:
     endpoint: str
     token: str
 
-    def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        """The answer's JSON, empty if it has none. Busy answers are waited for. Raises NotDone."""
+    def call(
+        self, method: str, path: str, body: dict[str, Any] | None = None, *, young: bool = False
+    ) -> dict[str, Any]:
+        """The answer's JSON, empty if it has none. Busy answers are waited for, and with `young` also those that tell
+        that something which was made a moment ago is not known everywhere yet. Raises NotDone."""
+        passing = _BUSY | _YOUNG if young else _BUSY
         for attempt in range(_ATTEMPTS):
             try:
                 return self._once(method, path, body)
             except NotDone as problem:
-                if problem.status not in {429, 500, 502, 503, 504} or attempt == _ATTEMPTS - 1:
+                if problem.status not in passing or attempt == _ATTEMPTS - 1:
                     raise
                 time.sleep(2**attempt)
         raise AssertionError("the last attempt returns or raises")

@@ -3,11 +3,16 @@ one address that deploys, and closes again afterwards."""
 
 import ipaddress
 import os
+import time
+import urllib.error
 import urllib.request
+from typing import Any
 
 from azd import NotDone, arm, give_up, given, say
 
 _VERSION = "api-version=2024-11-01"
+_FORBIDDEN = 403
+_LOOKS, _BETWEEN = 30, 4
 # Azure has nothing that tells one's own public address. AIRLOCK_DEPLOY_FROM spares the question.
 _WHO_AM_I = "https://api.ipify.org"
 
@@ -20,6 +25,7 @@ def main() -> None:
     app, service = given("AIRLOCK_APP_ID"), arm()
     service.call("PATCH", f"{app}/config/web?{_VERSION}", {"properties": open_to(address)})
     service.call("PATCH", f"{app}?{_VERSION}", {"properties": {"publicNetworkAccess": "Enabled"}})
+    wait_for_door(service.call("GET", f"{app}?{_VERSION}"))
     say(f"the app takes packages from {address} until they are there, signed in as before; all else stays closed")
 
 
@@ -32,6 +38,26 @@ def open_to(address: ipaddress.IPv4Address) -> dict[str, object]:
         "scmIpSecurityRestrictionsDefaultAction": "Deny",
         "scmIpSecurityRestrictions": [rule],
     }
+
+
+def wait_for_door(site: dict[str, Any]) -> None:
+    """What changes about networks takes Azure up to a minute; azd would not wait."""
+    hosts = site.get("properties", {}).get("enabledHostNames", [])
+    for host in (each for each in hosts if ".scm." in each):
+        for _ in range(_LOOKS):
+            if _status(f"https://{host}") != _FORBIDDEN:
+                return
+            time.sleep(_BETWEEN)
+
+
+def _status(address: str) -> int:
+    try:
+        with urllib.request.urlopen(address, timeout=10) as answer:  # noqa: S310 - the app's own address, from Azure
+            return int(answer.status)
+    except urllib.error.HTTPError as problem:
+        return problem.code
+    except OSError:
+        return _FORBIDDEN
 
 
 def _checked(text: str) -> ipaddress.IPv4Address:

@@ -16,7 +16,10 @@ _GENERATED = Path(__file__).resolve().parent.parent / "generated"
 def main() -> None:
     """Checks the settings, looks for a system topic, and registers the operators' application."""
     check_settings(os.environ.get("AIRLOCK_SETTINGS", ""))
-    find_topic(given("AZURE_SUBSCRIPTION_ID"), f"rg-airlock-{given('AZURE_ENV_NAME')}")
+    subscription = os.environ.get("AZURE_SUBSCRIPTION_ID", "")
+    if not subscription:
+        give_up("azd does not know the subscription yet: run azd up, or azd env set AZURE_SUBSCRIPTION_ID <id>.")
+    find_topic(subscription, f"rg-airlock-{given('AZURE_ENV_NAME')}")
     if not os.environ.get("AIRLOCK_OPERATOR_AUDIENCE") and os.environ.get("AIRLOCK_OPERATORS") != "none":
         register()
 

@@ -15,11 +15,22 @@ _BY_HAND = (
     "else does it; set AIRLOCK_OPERATOR_AUDIENCE then. AIRLOCK_OPERATORS=none ends this message."
 )
 
+_IS_THERE = (
+    f"there is an app registration {_NAME!r} already. Look who owns it; if it is yours, azd env set "
+    "AIRLOCK_OPERATOR_AUDIENCE to its client id. Until then nobody can operate this Airlock."
+)
+
 
 def register() -> None:
-    """Finds or makes the registration, and remembers its client id. Without the right to do so all else goes on."""
+    """Makes the registration and remembers its client id. Where one of that name is, or without the right to make one,
+    all else goes on without."""
+    service = graph()
     try:
-        client_id = _registered(graph())
+        # Names are not unique, and anybody may have made one: whose it is, a person has to say.
+        if service.listed(f"/v1.0/applications?$filter=displayName%20eq%20'{_NAME.replace(' ', '%20')}'"):
+            say(_IS_THERE)
+            return
+        client_id = _registered(service)
     except NotDone as problem:
         if problem.status not in {401, 403}:
             raise
@@ -30,14 +41,13 @@ def register() -> None:
 
 
 def _registered(service: Service) -> str:
-    found = service.listed(f"/v1.0/applications?$filter=displayName%20eq%20'{_NAME.replace(' ', '%20')}'")
-    application = found[0] if found else service.call("POST", "/v1.0/applications", _application())
+    application = service.call("POST", "/v1.0/applications", _application())
     client_id = str(application["appId"])
-    if not application.get("identifierUris"):
-        service.call("PATCH", f"/v1.0/applications/{application['id']}", {"identifierUris": [f"api://{client_id}"]})
-    if not service.listed(f"/v1.0/servicePrincipals?$filter=appId%20eq%20'{client_id}'"):
-        # Who has no role gets no token at all.
-        service.call("POST", "/v1.0/servicePrincipals", {"appId": client_id, "appRoleAssignmentRequired": True})
+    uris = {"identifierUris": [f"api://{client_id}"]}
+    service.call("PATCH", f"/v1.0/applications/{application['id']}", uris, young=True)
+    # Who has no role gets no token at all.
+    principal = {"appId": client_id, "appRoleAssignmentRequired": True}
+    service.call("POST", "/v1.0/servicePrincipals", principal, young=True)
     return client_id
 
 

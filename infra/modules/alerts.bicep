@@ -53,7 +53,7 @@ resource topicLogs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = 
   }
 }
 
-resource workflow 'Microsoft.Logic/workflows@2019-05-01' = if (relay) {
+resource workflow 'Microsoft.Logic/workflows@2019-05-01' = {
   name: 'logic-airlock-${token}'
   location: location
   tags: tags
@@ -61,7 +61,8 @@ resource workflow 'Microsoft.Logic/workflows@2019-05-01' = if (relay) {
     type: 'SystemAssigned'
   }
   properties: {
-    state: 'Enabled'
+    // Not a condition on the resource: a deployment never takes away what an earlier one made.
+    state: relay ? 'Enabled' : 'Disabled'
     definition: {
       '$schema': 'https://schema.management.azure.com/providers/Microsoft.Logic/schemas/2016-06-01/workflowdefinition.json#'
       contentVersion: '1.0.0.0'
@@ -77,6 +78,14 @@ resource workflow 'Microsoft.Logic/workflows@2019-05-01' = if (relay) {
           kind: 'Http'
           inputs: {
             schema: {}
+          }
+          // Alerts name people and addresses, which have no place in a run history.
+          runtimeConfiguration: {
+            secureData: {
+              properties: [
+                'outputs'
+              ]
+            }
           }
         }
       }
@@ -110,7 +119,6 @@ resource workflow 'Microsoft.Logic/workflows@2019-05-01' = if (relay) {
             }
           }
           runAfter: {}
-          // Alerts name people and addresses, which have no place in a run history.
           runtimeConfiguration: {
             secureData: {
               properties: [
@@ -126,7 +134,7 @@ resource workflow 'Microsoft.Logic/workflows@2019-05-01' = if (relay) {
   }
 }
 
-resource workflowLogs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = if (relay) {
+resource workflowLogs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   scope: workflow
   name: 'airlock'
   properties: {
@@ -140,23 +148,23 @@ resource workflowLogs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview'
   }
 }
 
-resource publisher 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (relay) {
+resource publisher 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: topic
   name: guid(topic.id, 'relay', 'EventGrid Data Sender')
   properties: {
-    principalId: workflow!.identity.principalId
+    principalId: workflow.identity.principalId
     principalType: 'ServicePrincipal'
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roleIds['EventGrid Data Sender'])
   }
 }
 
-resource automation 'Microsoft.Security/automations@2023-12-01-preview' = if (relay) {
+resource automation 'Microsoft.Security/automations@2023-12-01-preview' = {
   name: 'airlock-${token}'
   location: location
   tags: tags
   properties: {
     description: 'Tells Airlock of alerts that it has an answer to.'
-    isEnabled: true
+    isEnabled: relay
     scopes: [
       {
         description: 'This subscription'

@@ -139,6 +139,7 @@ resource signIn 'Microsoft.Web/sites/config@2024-11-01' = if (!empty(operatorAud
       // Event Grid proves itself to the host by a key of its own.
       excludedPaths: [
         '/runtime/webhooks/eventgrid'
+        '/runtime/webhooks/EventGrid'
       ]
     }
     identityProviders: {

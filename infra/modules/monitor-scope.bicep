@@ -22,6 +22,8 @@ resource scope 'Microsoft.Insights/privateLinkScopes@2021-07-01-preview' = {
   }
 }
 
+// The scope takes one change at a time.
+@batchSize(1)
 resource scoped 'Microsoft.Insights/privateLinkScopes/scopedResources@2021-07-01-preview' = [
   for member in items(members): {
     parent: scope

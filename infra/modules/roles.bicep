@@ -23,9 +23,12 @@ var enforced = filter(
     ))
 )
 
+// Those that nobody needs are not even defined: Azure refuses a role for one action that it does not know.
+var needed = concat(readers, enforced)
+
 // Named by the subscription, since a tenant takes each name of a role once.
 resource definitions 'Microsoft.Authorization/roleDefinitions@2022-04-01' = [
-  for role in roles: {
+  for role in needed: {
     name: guid(subscription().id, 'airlock', role.name)
     properties: {
       roleName: 'Airlock ${role.name} (${subscription().subscriptionId})'
@@ -47,7 +50,7 @@ resource definitions 'Microsoft.Authorization/roleDefinitions@2022-04-01' = [
 ]
 
 resource assignments 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
-  for role in concat(readers, enforced): {
+  for role in needed: {
     name: guid(subscription().id, principalId, 'airlock', role.name)
     properties: {
       principalId: principalId
@@ -65,7 +68,7 @@ resource assignments 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
 
 @description('Ids of the role assignments that are wanted; the hook after provisioning takes others of ours away.')
 output assignmentNames array = [
-  for role in concat(readers, enforced): guid(subscription().id, principalId, 'airlock', role.name)
+  for role in needed: guid(subscription().id, principalId, 'airlock', role.name)
 ]
 
 @description('Names of the roles for writing that the settings call for; the rollout to other subscriptions takes them.')

@@ -21,6 +21,9 @@ param isPrivate bool
 @description('How many days nobody can change an anchor of the log, the deployer included.')
 param anchorDays int
 
+@description('Whether the policy of the anchors was locked: nobody may write it then.')
+param anchorsLocked bool
+
 @description('Resource id of the workspace that gets the account\'s own logs.')
 param workspaceId string
 
@@ -100,7 +103,7 @@ resource containers 'Microsoft.Storage/storageAccounts/blobServices/containers@2
 ]
 
 // Not locked: a locked policy can never be shortened nor its account deleted. docs/deploy.md tells how to lock it.
-resource anchorsStay 'Microsoft.Storage/storageAccounts/blobServices/containers/immutabilityPolicies@2025-06-01' = {
+resource anchorsStay 'Microsoft.Storage/storageAccounts/blobServices/containers/immutabilityPolicies@2025-06-01' = if (!anchorsLocked) {
   name: '${account.name}/default/${stores.anchors}/default'
   properties: {
     immutabilityPeriodSinceCreationInDays: anchorDays

@@ -6,30 +6,65 @@ param storageName string
 @description('Principal (object) id of the policy\'s identity.')
 param wirerPrincipalId string
 
-@description('Ids of the built-in roles that it may give to others.')
-param deliveryRoles array
-
 var roleIds = loadJsonContent('../builtin-roles.json')
-var administrator = roleIds['Role Based Access Control Administrator']
-var write = 'Microsoft.Authorization/roleAssignments/write'
-var delete = 'Microsoft.Authorization/roleAssignments/delete'
-var attribute = 'Microsoft.Authorization/roleAssignments:RoleDefinitionId'
-var givable = join(deliveryRoles, ', ')
+var stores = loadJsonContent('../generated/app.json')
+var administrator = subscriptionResourceId(
+  'Microsoft.Authorization/roleDefinitions',
+  roleIds['Role Based Access Control Administrator']
+)
+var assignments = 'Microsoft.Authorization/roleAssignments'
+var sender = '{${roleIds['Storage Queue Data Message Sender']}}'
+var keeper = '{${roleIds['Storage Blob Data Contributor']}}'
+var principals = '{\'ServicePrincipal\'}'
+// One role each, to identities alone, and where that one thing is.
+var givesSender = '((!(ActionMatches{\'${assignments}/write\'})) OR (@Request[${assignments}:RoleDefinitionId] ForAnyOfAnyValues:GuidEquals ${sender} AND @Request[${assignments}:PrincipalType] ForAnyOfAnyValues:StringEqualsIgnoreCase ${principals})) AND ((!(ActionMatches{\'${assignments}/delete\'})) OR (@Resource[${assignments}:RoleDefinitionId] ForAnyOfAnyValues:GuidEquals ${sender}))'
+var givesKeeper = '((!(ActionMatches{\'${assignments}/write\'})) OR (@Request[${assignments}:RoleDefinitionId] ForAnyOfAnyValues:GuidEquals ${keeper} AND @Request[${assignments}:PrincipalType] ForAnyOfAnyValues:StringEqualsIgnoreCase ${principals})) AND ((!(ActionMatches{\'${assignments}/delete\'})) OR (@Resource[${assignments}:RoleDefinitionId] ForAnyOfAnyValues:GuidEquals ${keeper}))'
 
 resource account 'Microsoft.Storage/storageAccounts@2025-06-01' existing = {
   name: storageName
 }
 
-// Role Based Access Control Administrator of this one account, for these two roles and no others.
-resource mayGive 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  scope: account
-  name: guid(account.id, wirerPrincipalId, administrator)
+resource queueService 'Microsoft.Storage/storageAccounts/queueServices@2025-06-01' existing = {
+  parent: account
+  name: 'default'
+}
+
+resource queue 'Microsoft.Storage/storageAccounts/queueServices/queues@2025-06-01' existing = {
+  parent: queueService
+  name: stores.signalsQueue
+}
+
+resource blobs 'Microsoft.Storage/storageAccounts/blobServices@2025-06-01' existing = {
+  parent: account
+  name: 'default'
+}
+
+resource deadLetters 'Microsoft.Storage/storageAccounts/blobServices/containers@2025-06-01' existing = {
+  parent: blobs
+  name: stores.deadLetters
+}
+
+resource mayGiveSender 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  scope: queue
+  name: guid(queue.id, wirerPrincipalId, administrator)
   properties: {
     principalId: wirerPrincipalId
     principalType: 'ServicePrincipal'
-    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', administrator)
+    roleDefinitionId: administrator
     conditionVersion: '2.0'
-    condition: '((!(ActionMatches{\'${write}\'})) OR (@Request[${attribute}] ForAnyOfAnyValues:GuidEquals {${givable}})) AND ((!(ActionMatches{\'${delete}\'})) OR (@Resource[${attribute}] ForAnyOfAnyValues:GuidEquals {${givable}}))'
+    condition: givesSender
+  }
+}
+
+resource mayGiveKeeper 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  scope: deadLetters
+  name: guid(deadLetters.id, wirerPrincipalId, administrator)
+  properties: {
+    principalId: wirerPrincipalId
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: administrator
+    conditionVersion: '2.0'
+    condition: givesKeeper
   }
 }
 

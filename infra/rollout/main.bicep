@@ -39,9 +39,16 @@ var groupName = 'rg-airlock-events'
 var topicName = 'airlock-events'
 // What an upgrade changes about the wiring changes this, and the policy wires anew.
 var version = uniqueString(string(families), string(alertKinds), string(loadJsonContent('wiring.json')))
-var deliveryRoles = [
-  roleIds['Storage Queue Data Message Sender']
-  roleIds['Storage Blob Data Contributor']
+// What a topic's identity gets: to put events into the queue and dead letters into their container, and no more.
+var grants = [
+  {
+    role: roleIds['Storage Queue Data Message Sender']
+    scope: '${storageId}/queueServices/default/queues/${names.signalsQueue}'
+  }
+  {
+    role: roleIds['Storage Blob Data Contributor']
+    scope: '${storageId}/blobServices/default/containers/${names.deadLetters}'
+  }
 ]
 var onSubscriptions = {
   field: 'type'
@@ -63,6 +70,7 @@ resource wirer 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
     permissions: [
       {
         actions: [
+          'Microsoft.EventGrid/register/action'
           'Microsoft.EventGrid/systemTopics/read'
           'Microsoft.EventGrid/systemTopics/write'
           'Microsoft.EventGrid/systemTopics/eventSubscriptions/read'
@@ -77,6 +85,7 @@ resource wirer 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
           'Microsoft.Resources/subscriptions/read'
           'Microsoft.Resources/subscriptions/resourceGroups/read'
           'Microsoft.Resources/subscriptions/resourceGroups/write'
+          'Microsoft.Security/register/action'
           'Microsoft.Security/automations/read'
           'Microsoft.Security/automations/write'
         ]
@@ -153,8 +162,8 @@ resource definition 'Microsoft.Authorization/policyDefinitions@2025-03-01' = {
                 deadLetters: {
                   value: names.deadLetters
                 }
-                deliveryRoles: {
-                  value: deliveryRoles
+                grants: {
+                  value: grants
                 }
                 relayId: {
                   value: relayId
@@ -186,7 +195,7 @@ resource assignment 'Microsoft.Authorization/policyAssignments@2025-03-01' = {
     ])
     nonComplianceMessages: [
       {
-        message: 'Airlock does not hear of this subscription. A remediation task wires it; if it fails, the subscription may have a system topic for its events already.'
+        message: 'Airlock does not hear of this subscription. A remediation task (infra/rollout/remediate.bicep) wires it; if it fails, the subscription may have a system topic for its events already.'
       }
     ]
   }
@@ -206,7 +215,6 @@ module hub 'hub-access.bicep' = {
   params: {
     storageName: last(split(storageId, '/'))
     wirerPrincipalId: assignment.identity.principalId
-    deliveryRoles: deliveryRoles
   }
 }
 
@@ -225,23 +233,5 @@ module roles 'roles.bicep' = {
   }
 }
 
-// Subscriptions that are there already; the policy sees to those that come.
-resource existing 'Microsoft.PolicyInsights/remediations@2024-10-01' = {
-  name: 'airlock-wiring'
-  properties: {
-    policyAssignmentId: assignment.id
-    resourceDiscoveryMode: 'ExistingNonCompliant'
-    parallelDeployments: 10
-    failureThreshold: {
-      percentage: 1
-    }
-  }
-  dependsOn: [
-    mayWire
-    hub
-    relay
-  ]
-}
-
-@description('Resource id of the policy assignment, for remediation tasks by hand.')
+@description('Resource id of the policy assignment; remediate.bicep takes it.')
 output assignmentId string = assignment.id

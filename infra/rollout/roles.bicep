@@ -12,7 +12,7 @@ var roles = loadJsonContent('../generated/roles.json')
 var given = filter(roles, role => empty(role.switches) || contains(writers, role.name))
 
 resource definitions 'Microsoft.Authorization/roleDefinitions@2022-04-01' = [
-  for role in roles: {
+  for role in given: {
     name: guid(managementGroup().id, 'airlock', role.name)
     properties: {
       roleName: 'Airlock ${role.name} (${managementGroup().name})'

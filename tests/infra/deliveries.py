@@ -180,7 +180,7 @@ def _arriving(whole: Estate, way: Way, deployment: Deployment, delivery: Deliver
             queues = {each.id for each in deployment.of("Microsoft.Storage/storageAccounts/queueServices/queues")}
             if f"{account}/queueServices/default/queues/{queue}" not in queues:
                 yield f"there is no queue {queue} in {account}"
-            yield from _allowed(whole, deployment, delivery, _SENDER, account)
+            yield from _allowed(whole, deployment, delivery, _SENDER, f"{account}/queueServices/default/queues/{queue}")
         case "AzureFunction":
             function = str(at(_dict(destination), "properties.resourceId")).rpartition("/functions/")[2]
             due = "on_resource_change" if delivery.is_of_changes else "on_defender_alert"
@@ -212,10 +212,11 @@ def _kept(whole: Estate, deployment: Deployment, delivery: Delivery) -> Iterator
         yield "delivery is given up early"
     if at(delivery.properties, "retryPolicy.eventTimeToLiveInMinutes") != 1440:
         yield "events are given up early"
-    yield from _allowed(whole, deployment, delivery, _WRITER, account)
+    place = f"{account}/blobServices/default/containers/{container}"
+    yield from _allowed(whole, deployment, delivery, _WRITER, place)
 
 
-def _allowed(whole: Estate, deployment: Deployment, delivery: Delivery, role: str, account: str) -> Iterator[str]:
+def _allowed(whole: Estate, deployment: Deployment, delivery: Delivery, role: str, place: str) -> Iterator[str]:
     """Event Grid looks whether the topic's identity may, when the subscription is made."""
     guid = as_text(whole.object("builtin-roles.json").get(role))
     topic = next((each for each in deployment.resources if each.id == delivery.topic), None)
@@ -224,11 +225,11 @@ def _allowed(whole: Estate, deployment: Deployment, delivery: Delivery, role: st
         return
     for assignment in deployment.of("Microsoft.Authorization/roleAssignments"):
         is_its = principal_of(topic) in str(assignment.properties.get("principalId"))
-        if is_its and assignment.scope == account and guid in str(assignment.properties.get("roleDefinitionId")):
+        if is_its and assignment.scope == place and guid in str(assignment.properties.get("roleDefinitionId")):
             if delivery.resource is not None and not waits_for(deployment, delivery.resource, assignment.id):
                 yield f"it does not wait for the role {role}"
             return
-    yield f"the topic has no role {role} on {account}"
+    yield f"the topic has no role {role} on {place}"
 
 
 def _dict(value: Value) -> dict[str, Value]:

@@ -27,6 +27,8 @@ AZD_BUILT_INS = frozenset(
         "AZURE_TENANT_ID",
     }
 )
+# A file that a command of the documentation deploys.
+_TEMPLATE = re.compile(r"--template-file (\S+)")
 _DOCUMENTED = re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b")
 
 
@@ -69,12 +71,18 @@ def _rendering(whole: Estate) -> Iterator[str]:
             yield f"{way}: {whole.where(each.file)}:{each.line}:{each.column}: {each.text}"
 
 
+def _documents(whole: Estate) -> Iterator[str]:
+    return (path.read_text(encoding="utf-8") for path in sorted((whole.root / "docs").glob("*.md")))
+
+
 def _orphans(whole: Estate) -> Iterator[str]:
     used = {
         (path.parent / module.path).resolve() for path, source in whole.sources.items() for module in source.of(Module)
     }
+    # What people are told to deploy by itself.
+    deployed = {name for text in _documents(whole) for name in _TEMPLATE.findall(text)}
     for path in whole.sources:
-        if path not in used and path.name != "main.bicep":
+        if path not in used and path.name != "main.bicep" and whole.where(path) not in deployed:
             yield f"{whole.where(path)}: no file uses this module"
     spoken = "".join(path.read_text(encoding="utf-8") for path in _texts(whole))
     for path in sorted(whole.infra.rglob("*.json")):

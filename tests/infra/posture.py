@@ -91,10 +91,10 @@ GRANTS = (
     (APP, "Storage Table Data Contributor", STORAGE),
     (APP, "Monitoring Metrics Publisher", RULE),
     (APP, "Monitoring Metrics Publisher", INSIGHTS),
-    (SYSTEM_TOPIC, "Storage Queue Data Message Sender", STORAGE),
-    (SYSTEM_TOPIC, "Storage Blob Data Contributor", STORAGE),
-    (TOPIC, "Storage Queue Data Message Sender", STORAGE),
-    (TOPIC, "Storage Blob Data Contributor", STORAGE),
+    (SYSTEM_TOPIC, "Storage Queue Data Message Sender", f"{STORAGE}/queueServices/queues"),
+    (SYSTEM_TOPIC, "Storage Blob Data Contributor", f"{STORAGE}/blobServices/containers"),
+    (TOPIC, "Storage Queue Data Message Sender", f"{STORAGE}/queueServices/queues"),
+    (TOPIC, "Storage Blob Data Contributor", f"{STORAGE}/blobServices/containers"),
     (IDENTITY, "Log Analytics Reader", WORKSPACE),
     (WORKFLOW, "EventGrid Data Sender", TOPIC),
 )
@@ -374,7 +374,8 @@ def _custom_name(definition: Deployed) -> str:
 def _custom_roles(case: Case) -> Iterator[str]:
     told = {as_text(role["name"]): role for role in map(as_object, as_list(case.whole.json("generated/roles.json")))}
     defined = {_custom_name(each): each for each in case.deployment.of(DEFINITION)}
-    yield from (f"the custom role {name} is not defined" for name in sorted(told.keys() - defined.keys()))
+    due = {*_custom_roles_due(case)}
+    yield from (f"the custom role {name} is not defined" for name in sorted(due - defined.keys()))
     for name, definition in defined.items():
         permissions = definition.properties.get("permissions")
         given = [each for each in permissions if isinstance(each, dict)] if isinstance(permissions, list) else []
@@ -391,11 +392,10 @@ def _custom_roles(case: Case) -> Iterator[str]:
 def _rollout(whole: Estate, deployment: Deployment) -> Iterator[str]:
     """What a management group gives away."""
     case = Case(whole, Way({"AIRLOCK_DELIVERY": "private"}), deployment)
-    told = {as_text(role["name"]) for role in map(as_object, as_list(whole.json("generated/roles.json")))}
     for definition in deployment.of(DEFINITION):
         if any("*" in text for path, text in texts_in(definition.properties) if "ctions[" in path):
             yield f"{definition.place}: {definition.name} has a wildcard"
-    yield from _missing_roles(whole, deployment, told)
+    yield from _missing_roles(whole, deployment)
     for assignment in deployment.of(ASSIGNMENT):
         role = _role_name(case, assignment)
         if role in TOO_MUCH.values() and not assignment.properties.get("condition"):
@@ -404,13 +404,14 @@ def _rollout(whole: Estate, deployment: Deployment) -> Iterator[str]:
             yield f"{assignment.place}: principalType is not ServicePrincipal"
 
 
-def _missing_roles(whole: Estate, deployment: Deployment, told: set[str]) -> Iterator[str]:
+def _missing_roles(whole: Estate, deployment: Deployment) -> Iterator[str]:
     assigned = {str(each.properties.get("roleDefinitionId")) for each in deployment.of(ASSIGNMENT)}
     defined = {_custom_name(each): each for each in deployment.of(DEFINITION)}
-    yield from (f"the custom role {name} is not defined" for name in sorted(told - defined.keys()))
     for role in map(as_object, as_list(whole.json("generated/roles.json"))):
         definition = defined.get(as_text(role["name"]))
-        if definition is not None and not role["switches"] and definition.id not in assigned:
+        if definition is None and not role["switches"]:
+            yield f"the custom role {role['name']} is not defined"
+        if definition is not None and definition.id not in assigned:
             yield f"{definition.place}: nobody has the role {role['name']}"
 
 

@@ -301,9 +301,17 @@ DEFECTS = (
     Defect(
         "anchors can change",
         bicep("storage"),
-        r"(immutabilityPolicies@\S+ =) \{",
+        r"(immutabilityPolicies@\S+ =) if \(!anchorsLocked\) \{",
         r"\1 if (false) {",
         "can be changed",
+        POSTURE,
+    ),
+    Defect(
+        "topics may write the whole account",
+        bicep("delivery-access"),
+        r"scope: queue$",
+        "scope: account",
+        "is not due",
         POSTURE,
     ),
     Defect("lock forgotten", bicep("log"), r"= if \(lock\) \{", "= if (lock && false) {", "is not locked", POSTURE),
@@ -504,7 +512,7 @@ DEFECTS = (
         "infra/rollout/roles.bicep",
         r"empty\(role\.switches\) \|\| ",
         "",
-        "nobody has the role",
+        "the custom role reader is not defined",
         POSTURE,
     ),
 )
