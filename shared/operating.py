@@ -16,7 +16,7 @@ from shared.domain.ledger import Entry
 from shared.domain.mode import Mode
 from shared.domain.operator import Caller, OperatorAct, OperatorRequest, parse_request, undead
 from shared.domain.orders import APPROVED_FOR, HELD_FOR, Approval, Hold, Undo, fingerprint
-from shared.domain.record import Outcome, Record
+from shared.domain.record import Outcome, Record, Row
 from shared.domain.resource_types import known_type
 from shared.domain.signal import SignalKind, due_at, fit, of_ours, refit
 from shared.domain.stores import BURIED, DEAD_LETTERS
@@ -24,8 +24,9 @@ from shared.domain.undo import rule_of
 from shared.patience import patience
 from shared.world import World, record_apart
 
-# How long the ledger may be busy before the operator is told to try again.
+# How long the ledger may be busy before the operator is told to try again, and of that how long one blob may.
 _PATIENCE = timedelta(seconds=15)
+_DELETED = timedelta(seconds=5)
 _CONTAINERS = {operator.BURIED: BURIED, operator.DEAD_LETTERS: DEAD_LETTERS}
 _MOST = 500
 _UNDOABLE = frozenset({Outcome.FIXED, Outcome.FIX_UNVERIFIED})
@@ -135,10 +136,10 @@ async def _approve(ordered: _Ordered, kept: Kept, world: World) -> Reply:
     approval = Approval(kept.rule, fingerprint(kept.changes), until, ordered.caller.object_id, kept.record_id)
     text = f"{kept.rule} is let through once, until {until:%F %T}Z"
     entry = await _opened(kept, world)
-    if entry.has_spent(kept.record_id):
+    record = _about(ordered, kept, Outcome.APPROVED, "operator.approve", text, world)
+    if entry.has_spent(kept.record_id) and not entry.knows(record):
         raise _wrong("an approval of this record let its fix through already")
     entry = entry.approved(approval, world.now())
-    record = _about(ordered, kept, Outcome.APPROVED, "operator.approve", text, world)
     message = due_at(kept.message, world.now()) if kept.message else _look(ordered, kept, world)
     return await _commit(entry, record, [message], world)
 
@@ -217,7 +218,8 @@ async def _put_back(container: str, name: str, world: World) -> int:
     for message in messages:
         await world.queue.put(message, timedelta())
     if container == BURIED:
-        await world.blobs.delete(container, name)
+        # Not with the rest of the order: whoever looks again finds nothing where only the answer was lost.
+        await patience(_DELETED)(world.blobs.delete, container, name)
     return len(messages)
 
 
@@ -267,9 +269,14 @@ def _about(ordered: _Ordered, kept: Kept, outcome: Outcome, code: str, text: str
 
 
 async def _commit(entry: Entry, record: Record, messages: Sequence[str], world: World) -> Reply:
-    """Writes the order with its record; only then is the resource looked at."""
-    entry, rows = entry.append((record,))
-    await world.ledger.commit(entry, rows)
+    """Writes the order with its record; only then is the resource looked at.
+
+    An earlier try may have come so far, and a look may have carried the order out since: then it is not given again.
+    """
+    rows: tuple[Row, ...] = ()
+    if not entry.knows(record):
+        entry, rows = entry.append((record,))
+        await world.ledger.commit(entry, rows)
     for message in messages:
         await world.queue.put(message, timedelta())
     await world.log.deliver(rows)

@@ -206,6 +206,35 @@ BUGS: tuple[Bug, ...] = (
         says="the ledger still holds",
     ),
     Bug(
+        name="poisoned messages are removed before they are kept",
+        quick=False,
+        file="shared/burying.py",
+        old="    await _lay_down([(poisoned.text, _of_poison(poisoned, error, world))], world)\n"
+        "    await world.poison.remove(poisoned)\n",
+        new="    await world.poison.remove(poisoned)\n"
+        "    await _lay_down([(poisoned.text, _of_poison(poisoned, error, world))], world)\n",
+        scenarios=("put of a burial/-/before",),
+        says="is not kept as it was",
+    ),
+    Bug(
+        name="heads are struck off before they are anchored",
+        quick=False,
+        file="shared/hourly.py",
+        old="    data = Anchor(now, ",
+        new="    await world.archive.strike_heads(heads)\n    data = Anchor(now, ",
+        scenarios=("anchor put/-/before",),
+        says="is not anchored",
+    ),
+    Bug(
+        name="fixes are not counted",
+        quick=False,
+        file="shared/azure/budgets.py",
+        old="                if await self._wrote(subscription, taken, known.etag):\n",
+        new="                if taken or await self._wrote(subscription, taken, known.etag):\n",
+        scenarios=("budget read/503/-",),
+        says="the hour counts 0 fixes",
+    ),
+    Bug(
         name="the courier sends nothing again",
         quick=False,
         file="shared/azure/courier.py",

@@ -10,12 +10,15 @@ from typing import Any
 
 from cli.files import resources_to_judge
 from cli.promised import EXCUSES
+from shared.azure.entities import budget_row
+from shared.domain.anchor import parse_anchor
+from shared.domain.arm_id import parse_arm_id
 from shared.domain.drift import evaluate
 from shared.domain.mode import Mode
 from shared.domain.record import GENESIS
 from shared.domain.resource_types import judged_ancestor
 from shared.domain.signal import Signal, SignalKind, Unreadable, parse_message
-from tests.chaos.seen import Body, Seen, Write, counted, is_own
+from tests.chaos.seen import Body, Order, Seen, Write, counted, is_own
 
 type Invariant = Callable[[Seen], Iterator[str]]
 
@@ -29,9 +32,17 @@ _EXPECTED = re.compile(
     r"^worker \d+ ended; the host starts another"
     r"|the worker process (has )?ended"
     r"|^Failed to upload chunk containing \d+ log entries$"
-    r"|TryAgain: (ledger|queue|arm|vault|log|topic|budget|blobs?|poison|archive)\.",
+    r"|TryAgain: (ledger|queue|arm|vault|log|topic|budget|blobs?|poison|archive|anchor)\.",
 )
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
 _ERRORS = frozenset({"Error", "Critical"})
+# Seconds.
+_TURN_OF_THE_HOUR = 120.0
+# Nothing that happens in a rehearsal is filed under a month before.
+_LONG_OVER = "202101"
+_TAKEN = range(200, 300)
+# After these nobody knows whether an order was carried out.
+_DOUBTFUL = frozenset({0, *range(500, 600)})
 
 
 def unaccounted(seen: Seen) -> Iterator[str]:
@@ -65,7 +76,9 @@ def left_open(seen: Seen) -> Iterator[str]:
     for resource in resources_to_judge(list(seen.estate)):
         if resource.id.key not in seen.live or not resource.in_scope:
             continue
-        last = {str(row.get("Rule") or ""): str(row["Outcome"]) for row in seen.records_of(resource.id.key)}
+        # What an operator had put back is excused by the hold that comes with the order, and by nothing else.
+        told = [row for row in seen.records_of(resource.id.key) if row["Outcome"] != "Undone"]
+        last = {str(row.get("Rule") or ""): str(row["Outcome"]) for row in told}
         for finding in evaluate(resource, seen.catalogue, seen.settings.baseline):
             mode = seen.settings.mode_of(finding.remediation, finding.rule)
             if mode is Mode.OFF:
@@ -241,6 +254,119 @@ def looked_again(seen: Seen) -> Iterator[str]:
         yield f"an event that came again led to {request} ({times})"
 
 
+def miscounted_budgets(seen: Seen) -> Iterator[str]:
+    """An hour has counted every fix that it saw, no more than it may have, and where everything that was struck is
+    known, no more than could be begun again."""
+    limit = seen.settings.operational.max_fixes_per_hour
+    fixed: defaultdict[str, set[str]] = defaultdict(set)
+    for write in seen.writes:
+        is_fix = (write.before or {}).get("properties") != (write.after or {}).get("properties")
+        row = budget_row(parse_arm_id(write.resource).subscription)
+        hour, _ = seen.ledger.budgets.get(row, (None, 0))
+        # Shortly after the hour may be written what was counted before it.
+        if write.own and is_fix and (hour is None or write.time >= hour.timestamp() + _TURN_OF_THE_HOUR):
+            fixed[row].add(write.resource)
+    for row, resources in fixed.items():
+        _, count = seen.ledger.budgets.get(row, (None, 0))
+        if count < len(resources):
+            yield f"the hour counts {count} fixes of {len(resources)}: {', '.join(map(_name, sorted(resources)))}"
+    for row, (_, count) in seen.ledger.budgets.items():
+        if count > limit:
+            yield f"an hour counts {count} fixes and may have {limit}"
+        if seen.struck is not None and fixed[row] and count > len(fixed[row]) + seen.struck:
+            yield f"an hour counts {count} fixes of {len(fixed[row])}, and only {seen.struck} requests were struck"
+
+
+def unburied_dead(seen: Seen) -> Iterator[str]:
+    """What nobody could deliver or deal with has exactly one record, is kept under its RecordId, and lies nowhere
+    else any more."""
+    for dead in seen.dead:
+        told = [row for row in seen.records if row["Outcome"] == "DeadLettered" and row.get("SignalId") == dead.event]
+        if len(told) != 1:
+            yield f"{len(told)} records say that {dead.event} was buried"
+        for row in told:
+            if seen.buried.get(str(row["RecordId"])) != dead.text:
+                yield f"{dead.event} is not kept as it was"
+        if any(dead.event in text for text in seen.unburied):
+            yield f"{dead.event} still lies where it was"
+
+
+def unfound_drift(seen: Seen) -> Iterator[str]:
+    """What drifted without an event has a record of a sweep that found it."""
+    for resource in sorted(seen.untold):
+        if not any(row.get("SignalKind") == "SweepHit" for row in seen.records_of(resource)):
+            yield f"no sweep found {_name(resource)}"
+
+
+def unfinished_sweeps(seen: Seen) -> Iterator[str]:
+    """Where something was to be found, the last sweep says that it saw everything."""
+    told = [row for row in seen.records if row["Outcome"] == "SweepCompleted"]
+    if told and max(told, key=lambda row: str(row["TimeGenerated"])).get("ReasonCode") != "sweep.completed":
+        yield "the last sweep was broken off"
+
+
+def loose_anchors(seen: Seen) -> Iterator[str]:
+    """Each anchor names the one before it, and the log has every head of it. The last anchor of each chain that grew
+    has its newest head."""
+    if seen.anchors is None:
+        return
+    known = seen.earlier | {str(row["Digest"]) for row in seen.records}
+    previous, heads = GENESIS, dict[str, str]()
+    for data in seen.anchors:
+        anchor = parse_anchor(data)
+        if anchor.previous != previous:
+            yield f"the anchor of {anchor.time:%T} does not name the one before it"
+        previous = anchor.digest
+        heads |= anchor.heads
+        for chain in sorted(name for name, head in anchor.heads.items() if head not in known):
+            yield f"the anchor of {anchor.time:%T} has a head of {_name(chain)} that the log does not have"
+    for chain in sorted({_chain(row) for row in seen.records}):
+        if heads.get(chain) != seen.ledger.heads.get(chain):
+            yield f"the newest record of {_name(chain)} is not anchored"
+
+
+def silent_hours(seen: Seen) -> Iterator[str]:
+    """Where a sign of life was waited for there is one, and no hour has two."""
+    hours = Counter(f"{row['TimeGenerated']}"[:13] for row in seen.records if row["Outcome"] == "Heartbeat")
+    if seen.awaits_sign and not hours:
+        yield "nobody gave a sign of life"
+    for hour, count in hours.items():
+        if count > 1:
+            yield f"the hour from {hour} had {count} signs of life"
+
+
+def unforgotten(seen: Seen) -> Iterator[str]:
+    """After the hour the ledger holds nothing of months that are long over."""
+    if seen.anchors is None:
+        return
+    for row in sorted(seen.ledger.dated):
+        if row.split("|")[1] < _LONG_OVER:
+            yield f"the ledger still holds {row}"
+
+
+def astray_orders(seen: Seen) -> Iterator[str]:
+    """An order that was taken is in the log and was carried out, as often as it was given at most; one that was refused
+    was not."""
+    known = Counter(str(row["RecordId"]) for row in seen.records)
+    for order in seen.orders:
+        told = f"the order to {order.act} something of {_name(order.resource)}"
+        done = sum(_shows(row, order) for row in seen.records_of(order.resource.lower()))
+        taken = [ids for status, ids in order.answers if status in _TAKEN]
+        doubtful = [status for status, _ in order.answers if status in _DOUBTFUL]
+        if not taken and not doubtful and done:
+            yield f"{told} was refused, and carried out"
+        elif not taken and not done:
+            yield f"{told} was never taken: {[status for status, _ in order.answers]}"
+        elif done < order.records or done > order.records * (len(taken) + len(doubtful)):
+            yield f"{told} left {done} records of {order.outcome}"
+        if any(known[record] != 1 for ids in taken for record in ids) or not all(taken):
+            yield f"{told} was taken, and no record says so"
+
+
+def _shows(row: Mapping[str, Any], order: Order) -> bool:
+    return row["Outcome"] == order.outcome and str(row.get("Rule") or "").startswith(order.rule)
+
+
 ALL: tuple[Invariant, ...] = (
     unaccounted,
     left_open,
@@ -257,6 +383,27 @@ ALL: tuple[Invariant, ...] = (
     errors,
     unanswered,
     looked_again,
+    miscounted_budgets,
+    unburied_dead,
+    unfound_drift,
+    unfinished_sweeps,
+    loose_anchors,
+    silent_hours,
+    unforgotten,
+    astray_orders,
+)
+# Those that hold of many scenarios together, also of what belongs to none of them.
+OVERALL: tuple[Invariant, ...] = (
+    errors,
+    leaked_secrets,
+    broken_chains,
+    lost_records,
+    altered_records,
+    miscounted_budgets,
+    unfinished_sweeps,
+    loose_anchors,
+    silent_hours,
+    unforgotten,
 )
 
 
@@ -300,7 +447,7 @@ def _seconds(moment: object) -> float:
 
 
 def _plain(value: object) -> object:
-    return datetime.fromisoformat(value) if isinstance(value, str) and value.endswith("Z") else value
+    return datetime.fromisoformat(value) if isinstance(value, str) and _MOMENT.fullmatch(value) else value
 
 
 def _last_line(text: str) -> str:

@@ -1,7 +1,8 @@
 """Part one: every effect meets every fault, and its worker dies before it, after it, or not at all.
 
 Scenarios share a running Airlock, each with resources of its own. Those whose worker has to die all wait at their place
-until the last one is there, and share the death.
+until the last one is there, and share the death. What timers do comes in batches of its own, since a sweep looks at
+everything: there those without a death take turns, and of those with one there is one of each lane.
 """
 
 import asyncio
@@ -13,11 +14,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from local.arm.service import ArmRequest
-from tests.chaos.effects import Lane, Pace, Scenario
-from tests.chaos.invariants import errors, leaked_secrets, violations
+from tests.chaos.effects import APART, Lane, Pace, Scenario
+from tests.chaos.invariants import OVERALL, violations
 from tests.chaos.seen import Body, Seen
 from tests.chaos.session import Mark, Session, about, seen_since, session
-from tests.chaos.stories import Story
+from tests.chaos.stories import Hour, Story
 from tests.chaos.wire import Strike
 from tests.engine.running import REPOSITORY, storage
 
@@ -31,6 +32,10 @@ _SETTINGS: Mapping[Pace, Mapping[str, str]] = {
     # Reads are behind for longer than it takes to start a worker anew.
     "slow": {"AIRLOCK_QUIET_SECONDS": "4", "AIRLOCK_GRACE_SECONDS": "30"},
 }
+# One message after another comes into an empty queue, which the host looks into less and less.
+_AWAKE = {"AzureFunctionsJobHost__extensions__queues__maxPollingInterval": "00:00:00.200"}
+# A sign of life is given once an hour, and the harness makes the ledger forget it once a batch.
+_FIRST = "sign of life"
 # What hangs later hangs behind all that needs the same sender.
 _LANES: tuple[Lane, ...] = ("strike", "strike of published", "topic", "log")
 
@@ -72,7 +77,7 @@ def batches(chosen: Sequence[Scenario], size: int = PER_BATCH) -> list[list[Scen
     alone if it is with a death."""
     found: list[list[Scenario]] = []
     for pace in _SETTINGS:
-        own = [scenario for scenario in chosen if scenario.pace == pace]
+        own = [scenario for scenario in chosen if scenario.pace == pace and not scenario.effect.is_apart]
         found += _cut([each for each in own if not each.crash], size)
         free = [each for each in own if each.crash and not each.effect.lane]
         lanes = [[each for each in own if each.crash and each.effect.lane == lane] for lane in _LANES]
@@ -81,7 +86,36 @@ def batches(chosen: Sequence[Scenario], size: int = PER_BATCH) -> list[list[Scen
         for number in range(max(most, len(crowds))):
             single = [lane[number] for lane in lanes if number < len(lane)]
             found.append([*(crowds[number] if number < len(crowds) else ()), *single])
-    return found
+    return [batch for batch in found if batch] + _apart([each for each in chosen if each.effect.is_apart], size)
+
+
+def is_apart(batch: Sequence[Scenario]) -> bool:
+    """Whether the batch is one of what timers do: it waits for most of its time."""
+    return batch[0].effect.is_apart
+
+
+def _apart(chosen: Sequence[Scenario], size: int) -> list[list[Scenario]]:
+    """Those without a death in turn, but only one with the first run of an hour; those with one as they fit."""
+    free = [each for each in chosen if not each.crash]
+    found = _cut(free, size, sum(each.effect.name == _FIRST for each in free))
+    dying: list[list[Scenario]] = []
+    for lane in APART:
+        own = [each for each in chosen if each.crash and each.effect.lane == lane]
+        open_ = [batch for batch in dying if batch[-1].effect.lane != lane]
+        for scenario in own:
+            batch = next((each for each in open_ if _fits(scenario, each)), None)
+            if batch is None:
+                dying.append([scenario])
+            else:
+                batch.append(scenario)
+                open_.remove(batch)
+    return found + dying
+
+
+def _fits(scenario: Scenario, batch: Sequence[Scenario]) -> bool:
+    """Whether none of the batch waits for the same requests."""
+    place = scenario.effect.place(scenario.story("x"))
+    return all(place != each.effect.place(each.story("x")) for each in batch)
 
 
 def _cut(items: Sequence[Scenario], size: int, least: int = 0) -> list[list[Scenario]]:
@@ -92,7 +126,7 @@ def _cut(items: Sequence[Scenario], size: int, least: int = 0) -> list[list[Scen
 
 def settings_of(batch: Sequence[Scenario]) -> Mapping[str, str]:
     """What the app is told for the batch."""
-    return _SETTINGS[batch[0].pace]
+    return {**_SETTINGS[batch[0].pace], **(_AWAKE if is_apart(batch) else {})}
 
 
 @asynccontextmanager
@@ -113,6 +147,15 @@ class _Play:
     token: str
     story: Story
     events: tuple[Body, ...] = ()
+
+    def is_about(self, asked: ArmRequest) -> bool:
+        """Whether the request came of an event of the story that was told once more."""
+        return bool(self.events) and self.token in asked.path.lower()
+
+    @property
+    def is_last(self) -> bool:
+        """Whether it begins when all others hang."""
+        return bool(self.scenario.crash and self.scenario.effect.lane)
 
     @property
     def crash(self) -> str:
@@ -146,24 +189,32 @@ class _Play:
 async def play(batch: Sequence[Scenario], running: Session, number: int) -> Result:
     """Plays the scenarios to their end, and judges each. `number` tells their resources from those of other batches."""
     plays = [_play(scenario, f"m{number:03}x{index:02}") for index, scenario in enumerate(batch)]
+    if is_apart(batch):
+        # So that there is an anchor to follow, and a sign of life to be given anew: of that nothing may come later.
+        await running.run_timer("hourly")
+        await running.quiet()
     mark, before, kills = Mark.of(running), running.wire.injected.copy(), running.kills
-    for each in plays:
+    for each in () if is_apart(batch) else plays:
         running.place(each.story.bodies)
+    await _prepare(plays, running)
+    for each in plays:
         for fault in each.story.faults:
             running.wire.add(fault)
-        running.wire.arm(*each.strikes())
-    await _begin(plays, running)
+    await (_take_turns(plays, running) if is_apart(batch) and not batch[0].crash else _begin(plays, running))
     fired = await _end(plays, running)
-    seen = seen_since(mark, running)
+    if is_apart(batch):
+        await running.run_timer("hourly")
+        await running.quiet()
+    seen = _whole(plays, running, seen_since(mark, running))
     repeated = await _repeat(plays, running)
     result = Result(kills=running.kills - kills, injected=running.wire.injected - before)
     for each in plays:
         result.ran[each.scenario.effect.name] += 1
         result.idle += [each.scenario.name] * any(name not in fired for name in each.wants)
-        own = replace(_seen(each, seen), repeated=[asked for asked in repeated if each.token in asked.path.lower()])
+        own = replace(_seen(each, seen), repeated=[asked for asked in repeated if each.is_about(asked)])
         result.violations += [_violation(each.scenario.name, said) for said in violations(own)]
     together = " + ".join(sorted({each.scenario.effect.name for each in plays}))
-    overall = [*errors(seen), *leaked_secrets(seen)]
+    overall = [sentence for invariant in OVERALL for sentence in invariant(seen)]
     result.violations += [_violation("", f"{said} (in a batch of {together})") for said in overall]
     for each in plays:
         running.remove(each.story.bodies)
@@ -174,22 +225,52 @@ def _play(scenario: Scenario, token: str) -> _Play:
     return _Play(scenario, token, scenario.story(token))
 
 
+async def _prepare(plays: Sequence[_Play], running: Session) -> None:
+    """Lets happen what comes before the stories."""
+    if any(each.scenario.effect.is_ordered for each in plays):
+        for each in plays:
+            await each.story.prepare(running)
+        await running.quiet()
+    for each in plays:
+        each.story = each.story.prepared(running)
+
+
+async def _take_turns(plays: Sequence[_Play], running: Session) -> None:
+    """Lets one after the other happen: what strikes the first run of a timer is met by nothing of the next one."""
+    for each in plays:
+        running.place(each.story.bodies)
+        running.wire.arm(*each.strikes())
+        each.events = await each.story.begin(running)
+        await running.rest()
+
+
 async def _begin(plays: Sequence[_Play], running: Session) -> None:
     """Lets everything happen; where workers have to die, what hangs last begins last."""
+    first = [each for each in plays if not each.is_last]
     for each in plays:
-        if not each.scenario.crash or not each.scenario.effect.lane:
-            each.events = await each.story.begin(running)
+        if not each.scenario.effect.is_apart:
+            running.wire.arm(*each.strikes())
+    for each in first:
+        each.events = await each.story.begin(running)
     if not any(each.scenario.crash for each in plays):
         return
-    await _arrived([each for each in plays if each.events or each.story.deeds], running)
-    for lane in _LANES:
+    await _arrived(first, running)
+    for lane in (*_LANES, *APART):
         for each in plays:
-            if each.scenario.crash and each.scenario.effect.lane == lane:
-                each.events = await each.story.begin(running)
-                await _arrived([each], running)
+            if each.is_last and each.scenario.effect.lane == lane:
+                await _hang(each, running)
     await running.kill()
     for each in plays:
         running.wire.arm(*each.later())
+
+
+async def _hang(each: _Play, running: Session) -> None:
+    if each.scenario.effect.is_apart:
+        # What stood there before would be found by a sweep that hangs already.
+        running.place(each.story.bodies)
+        running.wire.arm(*each.strikes())
+    each.events = await each.story.begin(running)
+    await _arrived([each], running)
 
 
 async def _arrived(plays: Sequence[_Play], running: Session) -> None:
@@ -230,14 +311,32 @@ async def _repeat(plays: Sequence[_Play], running: Session) -> list[ArmRequest]:
     return running.azure.arm.requests[before:]
 
 
+def _whole(plays: Sequence[_Play], running: Session, seen: Seen) -> Seen:
+    """With what the stories of the whole batch tell."""
+    apart = any(each.scenario.effect.is_apart for each in plays)
+    return replace(
+        seen,
+        dead=[dead for each in plays for dead in each.story.dead],
+        untold=frozenset().union(*(each.story.untold for each in plays)),
+        anchors=running.azure.anchors if apart else None,
+        awaits_sign=any(isinstance(each.story, Hour) and each.story.beat for each in plays),
+    )
+
+
 def _seen(each: _Play, seen: Seen) -> Seen:
     own = about(each.token, seen)
     subject = str(each.story.subject["id"]).lower()
     return replace(
         own,
         excused={subject: each.story.excused},
-        causes={subject: 1} if each.story.leaks else {},
+        causes={subject: each.story.causes},
         stale=each.scenario.fault is not None and each.scenario.fault.kind == "stale",
+        # Only who has a subscription alone knows whose fixes its hour counts.
+        struck=len(each.wants) * each.scenario.times if each.scenario.effect.lane == "budget" else None,
+        dead=each.story.dead,
+        untold=each.story.untold,
+        anchors=None,
+        awaits_sign=False,
     )
 
 

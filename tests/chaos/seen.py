@@ -6,7 +6,9 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
+from uuid import NAMESPACE_OID, uuid5
 
 from local.arm.service import ArmRequest
 from local.azure import APP
@@ -22,6 +24,8 @@ _TAGS = "/providers/microsoft.resources/tags/"
 _PROVIDERS_OWN = frozenset({"provisioningState", "status", "keyCreationTime", "privateEndpointConnections"})
 # What the row keys begin with of rows that wait for the log or the topic. Intentions begin with `i|`.
 _WAITING = ("o|", "n|")
+# The same of rows that name the month after which nobody needs them.
+_DATED = ("x|", "d|", "e|")
 _ROWS = "SELECT row_key, properties FROM entities"
 
 
@@ -39,11 +43,38 @@ class Write:
 @dataclass(frozen=True, slots=True)
 class LedgerRows:
     """The ledger: what is open, by row key with the entry that it belongs to; and of each entry the head of its chain
-    and the time (ISO 8601) of its last look."""
+    and the time (ISO 8601) of its last look. `budgets` is how many fixes each hour began with, by the row of the
+    subscription; `dated` are the keys of the rows that are to be forgotten some day."""
 
     open: Mapping[str, str]
     heads: Mapping[str, str]
     watermarks: Mapping[str, str]
+    budgets: Mapping[str, tuple[datetime, int]] = field(default_factory=dict)
+    dated: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dead:
+    """A message that nobody could deliver or deal with: the id of its event, and how it is to be kept."""
+
+    event: str
+    text: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Order:
+    """What an operator ordered, again and again until it was answered well or refused.
+
+    `answers` are the HTTP statuses, each with the RecordIds that it gave; 0 stands for no answer at all. Carried out
+    once it leaves so many records with that outcome on the resource, of a rule that begins so.
+    """
+
+    act: str
+    resource: str
+    outcome: str
+    rule: str = ""
+    records: int = 1
+    answers: list[tuple[int, tuple[str, ...]]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +88,12 @@ class Seen:
     were ever in force. `stale` says that ARM answered reads that were behind. `repeated` are the requests that came of
     events that were delivered once more, when everything was done. `earlier` are the digests of the records that the
     log had before.
+
+    `struck` is how many requests about them were struck at most; None where nobody can tell. `dead` is what nobody
+    could deliver or deal with, `unburied` what still lies where such things are put, `buried` what is kept, by
+    RecordId. `untold` are resources that drifted without an event. `anchors` are those that were written so far, the
+    oldest first; None where nobody waited for the hour to end. `awaits_sign` says that a sign of life has to be there,
+    `orders` are those of operators.
     """
 
     events: Sequence[Body]
@@ -78,6 +115,14 @@ class Seen:
     stale: bool = False
     repeated: Sequence[ArmRequest] = ()
     earlier: frozenset[str] = frozenset()
+    struck: int | None = None
+    dead: Sequence[Dead] = ()
+    unburied: Sequence[str] = ()
+    buried: Mapping[str, str] = field(default_factory=dict)
+    untold: frozenset[str] = frozenset()
+    anchors: Sequence[bytes] | None = None
+    awaits_sign: bool = False
+    orders: Sequence[Order] = ()
 
     @property
     def records(self) -> list[Mapping[str, Any]]:
@@ -130,6 +175,11 @@ def visible(body: Body | None) -> Body | None:
     return {"properties": properties, "tags": body.get("tags"), "sku": body.get("sku")}
 
 
+def subscription_of(token: str) -> str:
+    """The subscription that a scenario has for itself, where it needs one."""
+    return str(uuid5(NAMESPACE_OID, token))
+
+
 def ledger_rows(database: Database) -> LedgerRows:
     """The ledger as it stands in the local Table service."""
     found = {row: json.loads(kept) for row, kept in database.connection.execute(_ROWS).fetchall()}
@@ -139,7 +189,14 @@ def ledger_rows(database: Database) -> LedgerRows:
     begun = {row: keys.get(f"r|{row[2:]}", "") for row in found if row.startswith("i|")}
     heads = {keys[row]: str(kept["state"].get("head", "")) for row, kept in entries.items()}
     looks = {keys[row]: str(kept["state"].get("watermark") or "") for row, kept in entries.items()}
-    return LedgerRows(waiting | begun, {key: head for key, head in heads.items() if head}, looks)
+    counted = {row: _counted(kept) for row, kept in found.items() if row.startswith("b|")}
+    dated = frozenset(row for row in found if row.startswith(_DATED))
+    return LedgerRows(waiting | begun, {key: head for key, head in heads.items() if head}, looks, counted, dated)
+
+
+def _counted(properties: Mapping[str, Sequence[str]]) -> tuple[datetime, int]:
+    count = int(properties["Common"][1]) + int(properties["Critical"][1])
+    return datetime.fromisoformat(properties["Hour"][1]), count
 
 
 def _unpacked(properties: Mapping[str, Sequence[str]]) -> Body:

@@ -1,19 +1,40 @@
 """What happens to the resources of one scenario when nothing breaks: all of them carry the scenario's token."""
 
+import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Self, override
+from uuid import NAMESPACE_OID, uuid5
 
-from local.contoso import GROUP, Deed, write_event
+from local.contoso import GROUP, SUBSCRIPTION, Deed, write_event
 from local.faults import Fault
-from tests.chaos.seen import Body
-from tests.chaos.session import Session
+from shared.azure.entities import crash_row, entry_entity, entry_row, filed_row, kept_row, month_of, shard
+from shared.domain.ledger import Entry
+from shared.domain.operator import undead
+from shared.domain.stores import BURIED, DEAD_LETTERS
+from tests.chaos.seen import Body, Dead, Order, subscription_of
+from tests.chaos.session import OURS, Session
 from tests.engine.alerts import alert, exposed, told
 from tests.engine.running import account, storage
 
 _ENDPOINTS = f"{GROUP}/Microsoft.Network/privateEndpoints"
 _STALE_TAGS: Body = {"tags": {"touched": "true"}}
 _PUT_BACK = 8
+_UNDELIVERED: Body = {
+    "deadLetterReason": "MaxDeliveryAttemptsExceeded",
+    "deliveryAttempts": 30,
+    "lastDeliveryOutcome": "Unauthorized",
+    "publishTime": "2026-11-24T08:00:00Z",
+}
+_TOO_LARGE = _UNDELIVERED | {"deadLetterReason": "NotRetried", "lastDeliveryOutcome": "PayloadTooLarge"}
+_SOUND: Body = {"minimumTlsVersion": "TLS1_2", "supportsHttpsTrafficOnly": True}
+_TLS = "AIR-004/storage"
+# What the RecordIds begin with of what is buried only to be replayed.
+REPLAYED = "00000000"
+_WALLET = "AI.Azure_DOWVolumeAnomaly"
+# A month whose rows are to be forgotten.
+_LONG_AGO = "202001"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +59,28 @@ class Story:
     def bodies(self) -> tuple[Body, ...]:
         """All resources, the alert too."""
         return (self.subject, *self.others, *((self.alert,) if self.alert else ()))
+
+    @property
+    def causes(self) -> int:
+        """How many reasons there are to rotate the subject's keys."""
+        return int(self.leaks)
+
+    @property
+    def untold(self) -> frozenset[str]:
+        """The resources that drifted without an event."""
+        return frozenset()
+
+    @property
+    def dead(self) -> tuple[Dead, ...]:
+        """What nobody could deliver or deal with."""
+        return ()
+
+    async def prepare(self, session: Session) -> None:
+        """Lets happen what comes before the story; it begins when all of that is done."""
+
+    def prepared(self, _session: Session) -> Self:
+        """The story with what it has to know of what came before."""
+        return self
 
     async def begin(self, session: Session) -> tuple[Body, ...]:
         """Lets it happen. Answers the events that may come once more."""
@@ -220,3 +263,229 @@ def alarm(token: str) -> Story:
     """Defender tells of a call through Tor."""
     body = account(f"oai-{token}")
     return Story(subject=body, alert=alert(body, name=f"25182984-{token}"))
+
+
+def elsewhere(token: str) -> Story:
+    """Somebody opened an account in a subscription whose hour nobody else has used."""
+    body = _alone(token, account(f"oai-{token}"))
+    return Story(subject=body, changed=(body,))
+
+
+def _alone(token: str, body: Body) -> Body:
+    """The resource in the scenario's own subscription."""
+    moved: Body = json.loads(json.dumps(body).replace(SUBSCRIPTION, subscription_of(token)))
+    return moved
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timed(Story):
+    """What a timer finds: of this one nobody tells. `timer` is run for it."""
+
+    timer: str
+
+    @override
+    async def begin(self, session: Session) -> tuple[Body, ...]:
+        await self.lay(session)
+        session.start(session.run_timer(self.timer))
+        return ()
+
+    async def lay(self, session: Session) -> None:
+        """Puts there what the timer finds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unseen(Timed):
+    """A resource that drifted, and whose event was lost."""
+
+    @property
+    @override
+    def untold(self) -> frozenset[str]:
+        return frozenset({str(self.subject["id"]).lower()})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Buried(Timed):
+    """What waits to be buried: an event that Event Grid gave up, with what it `added`; without, a poisoned message."""
+
+    event: Body
+    added: Body | None
+
+    @property
+    @override
+    def dead(self) -> tuple[Dead, ...]:
+        return (Dead(event=str(self.event["id"]), text=self.text),)
+
+    @property
+    def text(self) -> str:
+        """The message as it was, and is to be kept."""
+        return json.dumps(self.event)
+
+    @override
+    async def lay(self, session: Session) -> None:
+        if self.added is not None:
+            letter = json.dumps([self.event | self.added]).encode()
+            session.azure.blobs.put(DEAD_LETTERS, f"CHANGES/AIRLOCK/2026/11/24/8/{self.subject['name']}.json", letter)
+            return
+        row = crash_row(month_of(datetime.now(UTC)), self.text)
+        await session.azure.put_rows({"PartitionKey": shard(self.text), "RowKey": row, "Error": "KeyError: 'sku'"})
+        session.azure.poison(self.text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hour(Timed):
+    """An hour has passed, and a chain grew. With `old` the ledger holds what nobody has touched for years; with `beat`
+    no sign of life was given in this hour yet."""
+
+    old: bool = False
+    beat: bool = False
+
+    @property
+    def old_key(self) -> str:
+        """The key of an entry that is to be forgotten."""
+        return f"{self.subject['id']}-of-old".lower()
+
+    @override
+    async def lay(self, session: Session) -> None:
+        if self.beat:
+            session.azure.forget_records(OURS)
+        if self.old:
+            await session.azure.put_rows(*_old_rows(self.old_key))
+        await session.azure.publish(write_event(self.subject, datetime.now(UTC)))
+        await session.recorded(str(self.subject["id"]))
+
+
+def _old_rows(key: str) -> tuple[Body, ...]:
+    partition = {"PartitionKey": shard(key)}
+    filed, kept = filed_row(_LONG_AGO, key), kept_row(_LONG_AGO, entry_row(key).removeprefix("r|"))
+    entry = entry_entity(Entry(key, filed=_LONG_AGO))
+    return entry, partition | {"RowKey": filed}, partition | {"RowKey": kept}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ordered(Story):
+    """An operator orders something about the record of what came before; `order` tells how it is known to be done.
+
+    `record` is that record's RecordId, empty until it is known.
+    """
+
+    order: Order
+    waits_for: str
+    record: str = ""
+
+    @property
+    @override
+    def causes(self) -> int:
+        return int(self.alert is not None)
+
+    @override
+    async def prepare(self, session: Session) -> None:
+        await super(Ordered, self).begin(session)
+
+    @override
+    def prepared(self, session: Session) -> Self:
+        found = [row for row in session.azure.logs.rows if self._is_told_by(row)]
+        return replace(self, record=str(found[-1]["RecordId"]))
+
+    def _is_told_by(self, row: Body) -> bool:
+        named = str(row.get("ResourceId")), str(row.get("Outcome"))
+        return named == (self.subject["id"], self.waits_for) and str(row.get("Rule")).startswith(self.order.rule)
+
+    @override
+    async def begin(self, session: Session) -> tuple[Body, ...]:
+        body: Body = {"act": self.order.act, "record": self.record}
+        session.start(session.order(self.order, body))
+        return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replayed(Story):
+    """An operator wants an event again that was buried. It is the only one that tells of the subject's drift."""
+
+    order: Order
+    event: Body
+
+    @property
+    def record(self) -> str:
+        """The RecordId that the event is kept under."""
+        return REPLAYED + uuid5(NAMESPACE_OID, str(self.subject["name"])).hex[len(REPLAYED) :]
+
+    @override
+    async def begin(self, session: Session) -> tuple[Body, ...]:
+        session.azure.blobs.put(BURIED, f"{self.record}.json", json.dumps(self.event).encode())
+        session.start(session.order(self.order, {"act": self.order.act, "record": self.record}))
+        return ()
+
+
+def unseen(token: str) -> Story:
+    """An account is open, and nobody told of it."""
+    return Unseen(subject=account(f"oai-{token}"), timer="sweep")
+
+
+def poisoned(token: str) -> Story:
+    """A message made the function fail again and again."""
+    return _buried(token, None)
+
+
+def undelivered(token: str) -> Story:
+    """Event Grid gave an event up."""
+    return _buried(token, _UNDELIVERED)
+
+
+def too_large(token: str) -> Story:
+    """The same for an event that was too large: cut down it is put into the queue, and only so anybody hears of it."""
+    body = _alone(token, storage(f"st{token}"))
+    return Buried(subject=body, timer="bury", event=write_event(body, datetime.now(UTC)), added=_TOO_LARGE)
+
+
+def _buried(token: str, added: Body | None) -> Story:
+    body = _alone(token, storage(f"st{token}", **_SOUND))
+    event = undead(write_event(body, datetime.now(UTC)))
+    return Buried(subject=body, timer="bury", event=event, added=added)
+
+
+def hour(token: str) -> Story:
+    """The first run in this hour."""
+    return Hour(subject=_silent(token), timer="hourly", beat=True)
+
+
+def later_hour(token: str) -> Story:
+    """One more run."""
+    return Hour(subject=_silent(token), timer="hourly")
+
+
+def old(token: str) -> Story:
+    """The ledger holds what is to be forgotten."""
+    return Hour(subject=_silent(token), timer="hourly", old=True)
+
+
+def _silent(token: str) -> Body:
+    return storage(f"st{token}", **_SOUND)
+
+
+def taken_back(token: str) -> Story:
+    """An operator takes a fix back."""
+    body = storage(f"st{token}")
+    order = Order(act="undo", resource=str(body["id"]), outcome="Undone", rule=_TLS)
+    return Ordered(subject=body, changed=(body,), order=order, waits_for="Fixed", excused=frozenset({_TLS}))
+
+
+def held(token: str) -> Story:
+    """An operator wants a rule to be left alone there."""
+    body = storage(f"st{token}")
+    order = Order(act="hold", resource=str(body["id"]), outcome="Held", rule=_TLS)
+    return Ordered(subject=body, changed=(body,), order=order, waits_for="Fixed")
+
+
+def approved(token: str) -> Story:
+    """An operator lets keys be rotated that Defender has told of."""
+    plain = leak(token)
+    tells = alert(plain.subject, kind=_WALLET, name=f"25182984-{token}")
+    order = Order(act="approve", resource=str(plain.subject["id"]), outcome="Fixed", rule="AIR-101", records=2)
+    return Ordered(subject=plain.subject, alert=tells, order=order, waits_for="AwaitingApproval", excused=plain.excused)
+
+
+def replayed(token: str) -> Story:
+    """An operator wants a buried event again."""
+    body = storage(f"st{token}")
+    order = Order(act="replay", resource=str(body["id"]), outcome="Fixed", rule=_TLS)
+    return Replayed(subject=body, order=order, event=write_event(body, datetime.now(UTC)))

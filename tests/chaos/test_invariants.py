@@ -12,12 +12,15 @@ from local.azure import APP
 from local.contoso import write_event
 from local.host.log import LogLine
 from remediations import load_catalogue
+from shared.azure.entities import budget_row
+from shared.domain.anchor import Anchor
+from shared.domain.arm_id import parse_arm_id
 from shared.domain.mode import Mode
 from shared.domain.record import GENESIS, Outcome, Record, seal
 from shared.domain.settings import Settings
 from tests.chaos import invariants
 from tests.chaos.invariants import ALL, Invariant, violations
-from tests.chaos.seen import Body, LedgerRows, Seen, Write, visible
+from tests.chaos.seen import Body, Dead, LedgerRows, Order, Seen, Write, visible
 from tests.engine.running import account, storage
 
 NOW = datetime(2026, 11, 24, 10, tzinfo=UTC)
@@ -61,6 +64,14 @@ def request(method: str, seconds: float, path: str = str(SOUND["id"])) -> ArmReq
     return ArmRequest(method, path, "2025-01-01", 200, after(seconds).timestamp())
 
 
+HOUR = NOW - timedelta(hours=1)
+
+
+def counted(fixes: int) -> dict[str, tuple[datetime, int]]:
+    """The budget of the resource's subscription."""
+    return {budget_row(parse_arm_id(KEY).subscription): (HOUR, fixes)}
+
+
 WRITE = Write(KEY, own=True, before=visible(BAD), after=visible(SOUND), time=after(2).timestamp())
 ROW = row(FIXED)
 GOOD = Seen(
@@ -71,7 +82,7 @@ GOOD = Seen(
     requests=[request("GET", 1), request("PATCH", 2), request("GET", 3)],
     live={KEY: SOUND},
     estate=[SOUND],
-    ledger=LedgerRows({}, {KEY: str(ROW["Digest"])}, {KEY: after(1).isoformat()}),
+    ledger=LedgerRows({}, {KEY: str(ROW["Digest"])}, {KEY: after(1).isoformat()}, counted(1)),
     regenerations={},
     logged=[LogLine("remediate", "Warning", "put back: TryAgain: arm.http-503")],
     settings=Settings(mode=Mode.ENFORCE),
@@ -84,7 +95,7 @@ def logged(*records: Record, **more: object) -> Seen:
     rows: list[Body] = []
     for record in records:
         rows.append(row(record, str(rows[-1]["Digest"]) if rows else GENESIS))
-    ledger = LedgerRows({}, {KEY: str(rows[-1]["Digest"]) if rows else GENESIS}, {})
+    ledger = LedgerRows({}, {KEY: str(rows[-1]["Digest"]) if rows else GENESIS}, {}, counted(1))
     return replace(GOOD, **{"rows": rows, "told": [*map(outcome_event, rows)], "ledger": ledger} | more)  # type: ignore[arg-type]  # a test's shorthand
 
 
@@ -113,6 +124,36 @@ def cut(*lines: str) -> Seen:
     return replace(GOOD, logged=[LogLine("remediate", "Error", line) for line in lines])
 
 
+def ledger(**parts: object) -> Seen:
+    """The good end with another ledger."""
+    return replace(GOOD, ledger=replace(GOOD.ledger, **parts))  # type: ignore[arg-type]  # a test's shorthand
+
+
+def buried(*records: Record, **more: object) -> Seen:
+    """An event was given up, and these records say so; it is kept under the id of the first one."""
+    kept = {record.record_id: DEAD.text for record in records[:1]}
+    return logged(FIXED, *records, **{"dead": [DEAD], "buried": kept} | more)
+
+
+def anchored(*anchors: Anchor, **more: object) -> Seen:
+    """The good end with these anchors."""
+    return replace(GOOD, **{"anchors": [anchor.to_bytes() for anchor in anchors]} | more)  # type: ignore[arg-type]  # as above
+
+
+def ordered(*answers: tuple[int, tuple[str, ...]], done: int = 1) -> Seen:
+    """An operator was answered so, and what was ordered was done so many times."""
+    order = Order(act="undo", resource=KEY, outcome="Undone", rule="AIR-004", answers=[*answers])
+    undone = [replace(FIXED, outcome=Outcome.UNDONE, cause=f"undo {number}") for number in range(done)]
+    return logged(FIXED, HELD, *undone, orders=[order])
+
+
+DEAD = Dead(event="event-9", text='{"id": "event-9"}')
+BURIED = replace(FIXED, outcome=Outcome.DEAD_LETTERED, rule="", signal_id="event-9", changes=None, cause="a blob")
+HELD = replace(FIXED, outcome=Outcome.HELD, reason_code="operator.undo", changes=None, cause="an order")
+TAKEN = (202, (HELD.record_id,))
+SWEPT = replace(FIXED, outcome=Outcome.SWEEP_COMPLETED, rule="", reason_code="sweep.completed", changes=None)
+ALIVE = replace(FIXED, outcome=Outcome.HEARTBEAT, rule="", changes=None, cause="an hour")
+FIRST = Anchor(NOW, GENESIS, {KEY: str(ROW["Digest"])})
 ADVISED = replace(FIXED, outcome=Outcome.ADVISED, cause="another")
 AUDITED = Settings(mode=Mode.AUDIT)
 TURNED = {(ACCOUNT_KEY, "key1"): 1}
@@ -226,6 +267,59 @@ BAD_ENDS: list[tuple[Invariant, str, Callable[[], Seen]]] = [
     (invariants.errors, "a mistake of ours", lambda: cut("Traceback\n  KeyError: 'x'")),
     (invariants.unanswered, "no tag", lambda: confirmed(SOUND)),
     (invariants.looked_again, "one more read", lambda: replace(GOOD, repeated=[request("GET", 9)])),
+    (invariants.miscounted_budgets, "a fix that no hour counts", lambda: ledger(budgets={})),
+    (invariants.miscounted_budgets, "fewer than there were", lambda: ledger(budgets=counted(0))),
+    (invariants.miscounted_budgets, "more than an hour may have", lambda: ledger(budgets=counted(101))),
+    (
+        invariants.miscounted_budgets,
+        "more than were begun",
+        lambda: replace(ledger(budgets=counted(3)), struck=1),
+    ),
+    (invariants.unburied_dead, "no record", buried),
+    (invariants.unburied_dead, "two records", lambda: buried(BURIED, replace(BURIED, cause="another blob"))),
+    (invariants.unburied_dead, "not kept", lambda: buried(BURIED, buried={})),
+    (
+        invariants.unburied_dead,
+        "kept as something else",
+        lambda: buried(BURIED, buried={BURIED.record_id: "{}"}),
+    ),
+    (invariants.unburied_dead, "still there", lambda: buried(BURIED, unburied=[f"[{DEAD.text}]"])),
+    (invariants.unfound_drift, "found by an event alone", lambda: replace(GOOD, untold=frozenset({KEY}))),
+    (
+        invariants.unfinished_sweeps,
+        "broken off at last",
+        lambda: logged(
+            SWEPT, replace(SWEPT, reason_code="sweep.broken-off", time_generated=after(9)), ledger=GOOD.ledger
+        ),
+    ),
+    (
+        invariants.loose_anchors,
+        "two without a predecessor",
+        lambda: anchored(FIRST, replace(FIRST, time=after(3600))),
+    ),
+    (
+        invariants.loose_anchors,
+        "a head that is not in the log",
+        lambda: anchored(replace(FIRST, heads={KEY: "f" * 64}), Anchor(NOW, "f" * 64, FIRST.heads)),
+    ),
+    (invariants.loose_anchors, "the newest record left out", lambda: anchored(replace(FIRST, heads={}))),
+    (invariants.silent_hours, "none", lambda: replace(GOOD, awaits_sign=True)),
+    (
+        invariants.silent_hours,
+        "two",
+        lambda: logged(ALIVE, replace(ALIVE, cause="the same hour"), awaits_sign=True),
+    ),
+    (
+        invariants.unforgotten,
+        "a row of long ago",
+        lambda: replace(ledger(dated=frozenset({"x|202001|0f"})), anchors=[FIRST.to_bytes()]),
+    ),
+    (invariants.astray_orders, "refused and done", lambda: ordered((409, ()))),
+    (invariants.astray_orders, "never taken", lambda: ordered((503, ()), (500, ()), done=0)),
+    (invariants.astray_orders, "taken and not done", lambda: ordered(TAKEN, done=0)),
+    (invariants.astray_orders, "taken once and done twice", lambda: ordered(TAKEN, done=2)),
+    (invariants.astray_orders, "taken and not recorded", lambda: ordered((202, ("f" * 32,)))),
+    (invariants.astray_orders, "taken, and no record is named", lambda: ordered((202, ()))),
 ]
 
 GOOD_ENDS: list[tuple[str, Callable[[], Seen]]] = [
@@ -243,7 +337,7 @@ GOOD_ENDS: list[tuple[str, Callable[[], Seen]]] = [
         "an event that the look of an interrupted fix covers",
         lambda: logged(
             replace(FIXED, signal_id="x", time_generated=after(-9), evidence={"interrupted": True}),
-            ledger=LedgerRows({}, {}, {KEY: after(1).isoformat()}),
+            ledger=LedgerRows({}, {}, {KEY: after(1).isoformat()}, counted(1)),
         ),
     ),
     (
@@ -277,6 +371,36 @@ GOOD_ENDS: list[tuple[str, Callable[[], Seen]]] = [
         lambda: logged(rotated("Key1"), writes=[], regenerations=TURNED, causes=ONE_CAUSE),
     ),
     ("an incident's tag", lambda: confirmed(SOUND | {"tags": {"airlock": "protect", "airlock-incident": "1"}})),
+    ("a fix that was begun again", lambda: replace(ledger(budgets=counted(2)), struck=1)),
+    (
+        "a fix that the hour before counted",
+        lambda: ledger(budgets=dict.fromkeys(counted(0), (NOW, 0))),
+    ),
+    ("an event that was buried", lambda: buried(BURIED)),
+    (
+        "drift that a sweep found",
+        lambda: logged(FIXED, replace(SWEPT, signal_kind="SweepHit"), untold=frozenset({KEY})),
+    ),
+    (
+        "a sweep that was broken off, and another one",
+        lambda: logged(
+            FIXED,
+            replace(SWEPT, reason_code="sweep.broken-off"),
+            replace(SWEPT, cause="the next one", time_generated=after(9)),
+        ),
+    ),
+    (
+        "anchors behind one another",
+        lambda: anchored(FIRST, Anchor(after(3600), FIRST.digest, {KEY: str(ROW["Digest"])})),
+    ),
+    ("an hour with its sign of life", lambda: logged(FIXED, ALIVE, awaits_sign=True)),
+    (
+        "a ledger that holds what is new",
+        lambda: replace(ledger(dated=frozenset({"d|202611|0f"})), anchors=[FIRST.to_bytes()]),
+    ),
+    ("an order that was taken", lambda: ordered(TAKEN)),
+    ("an order that was given again after a crash", lambda: ordered((500, ()), TAKEN, done=2)),
+    ("an order that was done before a crash, and refused then", lambda: ordered((500, ()), (409, ()))),
     ("errors that faults explain", lambda: cut("worker 7 ended; the host starts another", "TryAgain: ledger.http-503")),
 ]
 

@@ -6,8 +6,10 @@ import time
 from datetime import UTC, datetime
 
 from local.azure import PERSON
+from local.contoso import write_event
 from local.entra import operator_token
 from local.faults import Fault
+from shared.domain.stores import BURIED
 from tests.engine.alerts import alert, told
 from tests.engine.operators import last, order, post
 from tests.engine.running import Body, Running, account, airlock, assert_chained, storage
@@ -86,6 +88,30 @@ class TestUndo:
             await running.change(bad)
             assert running.live(bad)["minimumTlsVersion"] == "TLS1_2"
             assert running.outcomes(bad)["Held"] == 1, "the order itself, and no finding"
+
+
+class TestLostAnswers:
+    """An order that was carried out is called so, though our own storage did not say that it did its part."""
+
+    async def test_an_undo_is_ordered_once(self) -> None:
+        bad = storage("stonce")
+        lost = Fault(service="queues", method="POST", after_effect=True)
+        async with airlock([bad], lost) as running:
+            await running.change(bad)
+            status, _ = await order(running, "undo", last(running, bad, "Fixed"))
+            assert status == 202
+            assert running.faults.done["status"] == 1
+            assert running.outcomes(bad)["Undone"] == 1
+
+    async def test_a_replay_finds_what_it_took_out_itself(self) -> None:
+        bad, record = storage("stagain"), {"RecordId": "a" * 32}
+        async with airlock([bad], Fault(service="blobs", method="DELETE", after_effect=True)) as running:
+            event = json.dumps(write_event(bad, datetime.now(UTC)))
+            running.azure.blobs.put(BURIED, f"{record['RecordId']}.json", event.encode())
+            status, answer = await order(running, "replay", record)
+            assert (status, answer.get("text")) == (202, "1 event is in the queue again")
+            assert running.faults.done["status"] == 1
+            assert running.live(bad)["minimumTlsVersion"] == "TLS1_2"
 
 
 class TestApprove:
