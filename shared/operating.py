@@ -188,6 +188,7 @@ async def _release(ordered: _Ordered, kept: Kept, world: World) -> Reply:
 
 async def _replay(ordered: _Ordered, world: World) -> Reply:
     request, count, more = ordered.request, 0, False
+    buried: list[str] = []
     if request.events:
         for event in request.events:
             await world.queue.put(fit(undead(event)), timedelta())
@@ -198,6 +199,8 @@ async def _replay(ordered: _Ordered, world: World) -> Reply:
         more = len(names) == _MOST
         for name in names:
             count += await _put_back(container, name, world)
+        # Event Grid's own are left to `bury`, which has yet to record them.
+        buried = names if container == BURIED else []
         if request.record_id and not count:
             raise Refused(Cause("operator.nothing-kept", "no event is kept for such a record"))
     text = f"{count} {'event is' if count == 1 else 'events are'} in the queue again{'; there are more' * more}"
@@ -205,21 +208,18 @@ async def _replay(ordered: _Ordered, world: World) -> Reply:
         ordered.caller.object_id, Outcome.APPROVED, "operator.replay", text, f"operator {ordered.id}", world
     )
     await record_apart(record, world)
+    for name in buried:
+        # Not with the rest of the order: whoever looks again finds nothing where only the answer was lost.
+        await patience(_DELETED)(world.blobs.delete, BURIED, name)
     return Reply(202, {"text": text, "records": [record.record_id]})
 
 
 async def _put_back(container: str, name: str, world: World) -> int:
-    """Puts into the queue what a blob holds, and answers how much; what was buried is there no longer then.
-
-    Event Grid's own are left to `bury`, which has yet to record them.
-    """
+    """Puts into the queue what a blob holds, and answers how much."""
     data = await world.blobs.read(container, name)
     messages = _messages(data or b"", container)
     for message in messages:
         await world.queue.put(message, timedelta())
-    if container == BURIED:
-        # Not with the rest of the order: whoever looks again finds nothing where only the answer was lost.
-        await patience(_DELETED)(world.blobs.delete, container, name)
     return len(messages)
 
 

@@ -435,7 +435,6 @@ EFFECTS: tuple[Effect, ...] = (
     Effect(name="read for a replay", story=stories.replayed, place=_again("GET"), lane="ours"),
     Effect(name="put of a replay", story=stories.replayed, place=_cut_down, lane="ours"),
     Effect(name="delete of a replay", story=stories.replayed, place=_again("DELETE"), then=_again("GET"), lane="ours"),
-    # Whoever orders it again hears that nothing is kept any more.
     Effect(
         name="record of a replay",
         story=stories.replayed,
