@@ -8,5 +8,5 @@ from tests.storage_account import authority, clock, emulator, local, storage
 __all__ = ["authority", "clock", "emulator", "forked", "local", "nursery", "storage"]
 
 # Half of Hypothesis's own number: thousands of properties and laws run each time, and the whole suite has five minutes.
-settings.register_profile("suite", max_examples=25)
+settings.register_profile("suite", max_examples=15)
 settings.load_profile("suite")

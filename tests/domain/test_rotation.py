@@ -301,7 +301,7 @@ def test_one_cause_never_has_a_key_regenerated_twice(sequence: Deliveries) -> No
     assert len(set(by_cause)) == len(by_cause)
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(deliveries)
 def test_no_two_claims_on_a_key_are_carried_out_within_a_day(sequence: Deliveries) -> None:
     account = played(sequence)
@@ -309,7 +309,7 @@ def test_no_two_claims_on_a_key_are_carried_out_within_a_day(sequence: Deliverie
         assert all(gap >= ONE_IN for gap in apart([begun for key, begun in account.claimed if key == slot]))
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(deliveries)
 @example([("a", timedelta(), DIES), ("a", DAY - SECOND, WORKS), ("b", SECOND, WORKS)])
 def test_no_key_is_regenerated_twice_within_a_day(sequence: Deliveries) -> None:
