@@ -5,17 +5,11 @@ import os
 import time
 from typing import Any
 
-from azd import NotDone, Service, arm, give_up, given, say
+from azd import Service, arm, give_up, given, run, say
+from door import close
 
-_SITES = "api-version=2024-11-01"
 _EVENTS = "api-version=2025-02-15"
 _LOOKS, _BETWEEN = 60, 2
-_CLOSED = {
-    "ipSecurityRestrictionsDefaultAction": "Deny",
-    "scmIpSecurityRestrictionsUseMain": False,
-    "scmIpSecurityRestrictionsDefaultAction": "Deny",
-    "scmIpSecurityRestrictions": [],
-}
 
 
 def main() -> None:
@@ -23,6 +17,7 @@ def main() -> None:
     service = arm()
     if given("AIRLOCK_DELIVERY") == "private":
         close(service, given("AIRLOCK_APP_ID"))
+        say("the app is closed to the public network")
     for subscription in json.loads(os.environ.get("AIRLOCK_EVENT_SUBSCRIPTIONS") or "[]"):
         subscribe(service, f"{subscription['id']}?{_EVENTS}", subscription["properties"])
         say(f"events come in through {subscription['id'].rsplit('/', 1)[-1]}")
@@ -43,15 +38,5 @@ def subscribe(service: Service, path: str, properties: dict[str, Any]) -> None:
     give_up(f"Event Grid did not take the event subscription {path.partition('?')[0]}: {state}")
 
 
-def close(service: Service, app: str) -> None:
-    """Closes the app whatever happened before."""
-    service.call("PATCH", f"{app}?{_SITES}", {"properties": {"publicNetworkAccess": "Disabled"}})
-    service.call("PATCH", f"{app}/config/web?{_SITES}", {"properties": _CLOSED})
-    say("the app is closed to the public network")
-
-
 if __name__ == "__main__":
-    try:
-        main()
-    except NotDone as problem:
-        give_up(f"Azure refused: {problem}")
+    run(main)

@@ -2,7 +2,7 @@
 
 import json
 
-from azd import NotDone, arm, give_up, given, say
+from azd import arm, given, run, say
 
 _ASSIGNMENTS = "/providers/Microsoft.Authorization/roleAssignments"
 _DEFINITIONS = "/providers/Microsoft.Authorization/roleDefinitions"
@@ -32,7 +32,4 @@ def _is_ours(definition: dict[str, dict[str, str]]) -> bool:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except NotDone as problem:
-        give_up(f"Azure refused: {problem}")
+    run(main)

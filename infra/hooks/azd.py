@@ -7,6 +7,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -110,6 +111,14 @@ def give_up(text: str) -> NoReturn:
     """Ends the hook, and with it what azd was about to do."""
     say(text)
     sys.exit(1)
+
+
+def run(hook: Callable[[], None]) -> None:
+    """Runs the hook, and ends azd with what Azure refused."""
+    try:
+        hook()
+    except NotDone as problem:
+        give_up(f"Azure refused: {problem}")
 
 
 def _token(scope: str) -> str:

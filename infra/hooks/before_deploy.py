@@ -8,9 +8,9 @@ import urllib.error
 import urllib.request
 from typing import Any
 
-from azd import NotDone, arm, give_up, given, say
+from azd import arm, give_up, given, run, say
+from door import open_to
 
-_VERSION = "api-version=2024-11-01"
 _FORBIDDEN = 403
 _LOOKS, _BETWEEN = 30, 4
 # Azure has nothing that tells one's own public address. AIRLOCK_DEPLOY_FROM spares the question.
@@ -22,22 +22,8 @@ def main() -> None:
     if given("AIRLOCK_DELIVERY") != "private" or os.environ.get("AIRLOCK_DEPLOY_FROM") == "network":
         return
     address = _checked(os.environ.get("AIRLOCK_DEPLOY_FROM") or _own_address())
-    app, service = given("AIRLOCK_APP_ID"), arm()
-    service.call("PATCH", f"{app}/config/web?{_VERSION}", {"properties": open_to(address)})
-    service.call("PATCH", f"{app}?{_VERSION}", {"properties": {"publicNetworkAccess": "Enabled"}})
-    wait_for_door(service.call("GET", f"{app}?{_VERSION}"))
+    wait_for_door(open_to(arm(), given("AIRLOCK_APP_ID"), address))
     say(f"the app takes packages from {address} until they are there, signed in as before; all else stays closed")
-
-
-def open_to(address: ipaddress.IPv4Address) -> dict[str, object]:
-    """The app itself stays closed to all; what takes packages is open to that one address."""
-    rule = {"ipAddress": f"{address}/32", "action": "Allow", "priority": 100, "name": "airlock-deployer"}
-    return {
-        "ipSecurityRestrictionsDefaultAction": "Deny",
-        "scmIpSecurityRestrictionsUseMain": False,
-        "scmIpSecurityRestrictionsDefaultAction": "Deny",
-        "scmIpSecurityRestrictions": [rule],
-    }
 
 
 def wait_for_door(site: dict[str, Any]) -> None:
@@ -76,7 +62,4 @@ def _own_address() -> str:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except NotDone as problem:
-        give_up(f"Azure refused: {problem}")
+    run(main)

@@ -5,7 +5,7 @@ import json
 import os
 from pathlib import Path
 
-from azd import NotDone, arm, give_up, given, remember, say
+from azd import arm, give_up, given, remember, run, say
 from registration import register
 
 _TOPICS = "/providers/Microsoft.EventGrid/systemTopics?api-version=2025-02-15"
@@ -58,7 +58,4 @@ def find_topic(subscription: str, own_group: str) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except NotDone as problem:
-        give_up(f"Azure refused: {problem}")
+    run(main)

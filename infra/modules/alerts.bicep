@@ -21,7 +21,7 @@ param relay bool
 
 var kinds = loadJsonContent('../generated/alerts.json')
 var roleIds = loadJsonContent('../builtin-roles.json')
-var trigger = 'alert'
+var trigger = loadJsonContent('../names.json').relayTrigger
 
 // Open to the public network: the relay comes from Azure's own addresses, which change. No key opens it.
 resource topic 'Microsoft.EventGrid/topics@2025-02-15' = {

@@ -1,4 +1,8 @@
-// What the policy's identity may do beside the app: let a new topic deliver into the queue, and name the relay.
+// What the policy's identity may do beside the app: let a new topic deliver into the queue and keep dead letters.
+
+@description('The condition under which somebody may give and take that one role, and give it to identities alone.')
+func onlyGives(role string) string =>
+  '((!(ActionMatches{\'Microsoft.Authorization/roleAssignments/write\'})) OR (@Request[Microsoft.Authorization/roleAssignments:RoleDefinitionId] ForAnyOfAnyValues:GuidEquals {${role}} AND @Request[Microsoft.Authorization/roleAssignments:PrincipalType] ForAnyOfAnyValues:StringEqualsIgnoreCase {\'ServicePrincipal\'})) AND ((!(ActionMatches{\'Microsoft.Authorization/roleAssignments/delete\'})) OR (@Resource[Microsoft.Authorization/roleAssignments:RoleDefinitionId] ForAnyOfAnyValues:GuidEquals {${role}}))'
 
 @description('Name of the app\'s storage account.')
 param storageName string
@@ -12,14 +16,6 @@ var administrator = subscriptionResourceId(
   'Microsoft.Authorization/roleDefinitions',
   roleIds['Role Based Access Control Administrator']
 )
-var assignments = 'Microsoft.Authorization/roleAssignments'
-var sender = '{${roleIds['Storage Queue Data Message Sender']}}'
-var keeper = '{${roleIds['Storage Blob Data Contributor']}}'
-var principals = '{\'ServicePrincipal\'}'
-// One role each, to identities alone, and where that one thing is.
-var givesSender = '((!(ActionMatches{\'${assignments}/write\'})) OR (@Request[${assignments}:RoleDefinitionId] ForAnyOfAnyValues:GuidEquals ${sender} AND @Request[${assignments}:PrincipalType] ForAnyOfAnyValues:StringEqualsIgnoreCase ${principals})) AND ((!(ActionMatches{\'${assignments}/delete\'})) OR (@Resource[${assignments}:RoleDefinitionId] ForAnyOfAnyValues:GuidEquals ${sender}))'
-var givesKeeper = '((!(ActionMatches{\'${assignments}/write\'})) OR (@Request[${assignments}:RoleDefinitionId] ForAnyOfAnyValues:GuidEquals ${keeper} AND @Request[${assignments}:PrincipalType] ForAnyOfAnyValues:StringEqualsIgnoreCase ${principals})) AND ((!(ActionMatches{\'${assignments}/delete\'})) OR (@Resource[${assignments}:RoleDefinitionId] ForAnyOfAnyValues:GuidEquals ${keeper}))'
-
 resource account 'Microsoft.Storage/storageAccounts@2025-06-01' existing = {
   name: storageName
 }
@@ -52,7 +48,7 @@ resource mayGiveSender 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
     principalType: 'ServicePrincipal'
     roleDefinitionId: administrator
     conditionVersion: '2.0'
-    condition: givesSender
+    condition: onlyGives(roleIds['Storage Queue Data Message Sender'])
   }
 }
 
@@ -64,7 +60,7 @@ resource mayGiveKeeper 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
     principalType: 'ServicePrincipal'
     roleDefinitionId: administrator
     conditionVersion: '2.0'
-    condition: givesKeeper
+    condition: onlyGives(roleIds['Storage Blob Data Contributor'])
   }
 }
 

@@ -169,7 +169,7 @@ resource definition 'Microsoft.Authorization/policyDefinitions@2025-03-01' = {
                   value: relayId
                 }
                 relayTrigger: {
-                  value: 'alert'
+                  value: loadJsonContent('../names.json').relayTrigger
                 }
               }
             }

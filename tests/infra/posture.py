@@ -83,7 +83,6 @@ TOO_MUCH = MappingProxyType(
         "f58310d9-a9f6-439a-9e8d-f62e7b41a168": "Role Based Access Control Administrator",
     }
 )
-_READER = {"73c42c96-874c-492b-b04d-ab87d138a893": "Log Analytics Reader"}
 # Who may do what, and where: the whole of it.
 GRANTS = (
     (APP, "Storage Blob Data Owner", STORAGE),
@@ -364,7 +363,7 @@ def _role_name(case: Case, assignment: Deployed) -> str:
             return f"custom {_custom_name(definition)}"
     guid = id_.rsplit("/", 1)[-1]
     built_in = {as_text(value): name for name, value in case.whole.object("builtin-roles.json").items()}
-    return {**_READER, **built_in, **TOO_MUCH}.get(guid, f"unknown {guid}")
+    return {**built_in, **TOO_MUCH}.get(guid, f"unknown {guid}")
 
 
 def _custom_name(definition: Deployed) -> str:

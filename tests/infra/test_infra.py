@@ -1,16 +1,18 @@
 """Our own infra/ against every check, and the real `airlock check` on what it deploys."""
 
 import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
-from shared.domain.body import Json, as_object
+from shared.domain.body import Json, JsonObject, as_list, as_object, as_text
 from tests.cli.command import airlock
 from tests.infra import deliveries, lint, posture, types
 from tests.infra.estate import REPOSITORY, WAYS, estate
 from tests.infra.posture import STORAGE
 
+_EVENTS = "Microsoft.EventGrid/systemTopics/eventSubscriptions"
 SAMPLES = REPOSITORY.parent / "shared" / "samples"
 # How often an event of the file comes in.
 SAMPLES_COME_IN = {
@@ -87,3 +89,36 @@ def test_with_push_only_the_open_network_is_told(tmp_path: Path) -> None:
     assert {finding["ref"] for finding in json.loads(done.stdout)["findings"]} == {"AIR-001", "AIR-002"}
     # It is ours, and nobody has to protect it from itself.
     assert airlock("check", deployed("push", tmp_path, protect=False)).returncode == 0
+
+
+def test_other_subscriptions_deliver_as_our_own_does() -> None:
+    """What both say is the same; what only a deployment knows, the policy is given."""
+    rendered = estate().rendered["private"].deployment
+    wired = {as_text(each["type"]): each for each in _wired(estate().object("rollout/wiring.json"))}
+    pairs = [
+        (next(rendered.of(_EVENTS)).properties, _EVENTS),
+        (next(rendered.of("Microsoft.Security/automations")).properties, "Microsoft.Security/automations"),
+    ]
+    for own, type_ in pairs:
+        assert list(_differences(own, as_object(wired[type_]["properties"]), "")) == []
+
+
+def _wired(template: JsonObject) -> Iterator[JsonObject]:
+    for each in map(as_object, as_list(template["resources"])):
+        if each["type"] == "Microsoft.Resources/deployments":
+            yield from _wired(as_object(as_object(each["properties"])["template"]))
+        else:
+            yield each
+
+
+def _differences(own: object, wired: object, path: str) -> Iterator[str]:
+    if isinstance(wired, str) and wired.startswith("["):
+        return
+    if isinstance(own, Mapping) and isinstance(wired, Mapping):
+        for name in {*own, *wired}:
+            yield from _differences(own.get(name), wired.get(name), f"{path}.{name}")
+    elif isinstance(own, list) and isinstance(wired, list) and len(own) == len(wired):
+        for one, other in zip(own, wired, strict=True):
+            yield from _differences(one, other, path)
+    elif own != wired:
+        yield path

@@ -127,7 +127,7 @@ DEFECTS = (
     ),
     Defect(
         "another api-version in a hook",
-        "infra/hooks/after_deploy.py",
+        "infra/hooks/door.py",
         r"=2024-11-01",
         "=2023-05-01",
         "api-version 2023-05-01",
