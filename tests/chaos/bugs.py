@@ -155,7 +155,6 @@ _AUDIT = {"AIRLOCK_MODE": "audit"}
 BUGS: tuple[Bug, ...] = (
     Bug(
         name="claims are not written before keys are regenerated",
-        quick=True,
         file="shared/rotating.py",
         old="        entry=claimed if turns else entry,\n",
         new="        entry=entry,\n",

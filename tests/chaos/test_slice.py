@@ -10,7 +10,7 @@ from tests.chaos.effects import CRASHES, EFFECTS, STALE, Effect, Scenario
 from tests.chaos.matrix import Result, batches
 
 # Each of them puts a place in the pipeline, or a kind of death, to the test that no other one does.
-MOST = 16
+MOST = 12
 # How far apart the faults are that neighbours meet: with no common divisor all kinds come up.
 _STRIDE = 5
 

@@ -98,7 +98,7 @@ def answer(service: Service, call: Call) -> Reply:
         return service.refuse(error, call.request_id)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=100)
 @given(calls)
 def test_whatever_comes_is_answered_or_refused(service: Service, call: Call) -> None:
     assert answer(service, call).status in range(200, 500) or answer(service, call).status == 501
